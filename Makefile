@@ -1,0 +1,78 @@
+# make help says what there is. Every target that needs .venv builds it first.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+  $$p -c '$(PYTHON_FITS)' 2>/dev/null && { echo $$p; break; }; done)
+PYTHON_FITS := import ensurepip, sys, venv; \
+  sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+
+BIN := .venv/bin
+INSTALLED := .venv/installed
+CODE := $(wildcard launcher.py) experiments tests benchmarks
+# Two processes: each pays for TensorFlow and JAX once, so a file's tests stay
+# together.
+PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test test-slow coverage check format bench lock clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
+	  $(MAKEFILE_LIST)
+
+install: $(INSTALLED)  ## build .venv from requirements.lock, if need be
+
+# The stamp comes last: an install that was cut short is done again. A .venv
+# whose Python has gone is built again, too.
+$(INSTALLED): requirements.lock $(BIN)/python
+	@$(if $(strip $(PYTHON)),,$(error This needs Python 3.11 with venv, and \
+	  found none on the PATH. Install it (Debian: python3.11 and \
+	  python3.11-venv), or say make PYTHON=/path/to/python3.11))
+	@'$(PYTHON)' -c '$(PYTHON_FITS)' || { echo >&2 '$(PYTHON) does not do:' \
+	  'it must be Python 3.11 to 3.13, with the venv module.'; exit 1; }
+	@echo 'Installing $(shell grep -c == $<) packages into .venv (2 minutes)'
+	@'$(PYTHON)' -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet \
+	  $(shell grep -E '^(pip|setuptools|wheel)==' $<)
+	@$(BIN)/python -m pip install --quiet --no-build-isolation -r $<
+	@touch $@
+
+$(BIN)/python: ;
+
+run: install  ## train on the embedded BBC News, evaluate, show predictions
+	@$(BIN)/python launcher.py --gin_file=gin/bbc_news.gin
+
+test: install  ## the tests, but for those marked slow
+	@$(PYTEST) -m 'not slow'
+
+test-slow: install  ## the tests marked slow
+	@$(PYTEST) -m slow || test $$? -eq 5
+
+coverage: install  ## the tests, and which lines they never reach
+	@$(PYTEST) -m 'not slow' --cov --cov-report=term-missing:skip-covered
+
+check: install  ## format, lint and types, as in CI
+	@$(BIN)/ruff format --quiet --check --diff .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy $(CODE)
+
+format: install  ## rewrite the code as `make check` wants it
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+bench: install  ## measure speed
+	@for f in benchmarks/bench_*.py; do \
+	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || exit; done
+
+lock: install  ## choose versions again, by setup.cfg; UPGRADE=1 takes newest
+	@CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
+	  --extra dev --allow-unsafe --strip-extras --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock setup.cfg
+
+clean:  ## remove .venv, caches and builds; runs stay
+	@rm -rf .venv build dist *.egg-info .coverage .coverage.* \
+	  .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
