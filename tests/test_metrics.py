@@ -143,7 +143,7 @@ def test_dict_survives_json():
 def test_from_dict_names_what_is_missing():
   values = by_hand().to_dict()
   del values['f1'], values['confusion']
-  with pytest.raises(ValueError, match='^evaluation without f1, confusion$'):
+  with pytest.raises(ValueError, match=r'^evaluation without f1, confusion$'):
     metrics.Evaluation.from_dict(values)
 
 
