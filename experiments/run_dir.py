@@ -1,0 +1,234 @@
+"""The run directory: the names in it, who may write in it, and its status."""
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+from typing import Any
+
+from experiments import files
+from experiments.errors import UserError
+
+RUNNING = 'running'
+FINISHED = 'finished'
+FAILED = 'failed'
+INTERRUPTED = 'interrupted'
+DIVERGED = 'diverged'
+
+_LONGEST_NAME = 120
+_PACKAGES = (
+  'trax',
+  'jax',
+  'jaxlib',
+  'numpy',
+  'tensorflow',
+  'tensorflow-datasets',
+  'gin-config',
+  'tensorboard',
+)
+
+
+def default_output_dir(
+  gin_files: list[str], overrides: dict[str, str]
+) -> pathlib.Path:
+  """Returns runs/<stem of the last gin file>/<overrides, or 'default'>.
+
+  Args:
+    gin_files: as given, at least one.
+    overrides: literal value by binding, in order.
+  """
+  stem = pathlib.Path(gin_files[-1]).stem
+  return pathlib.Path('runs') / safe_name(stem) / run_name(overrides)
+
+
+def run_name(overrides: dict[str, str]) -> str:
+  """Returns the name of a run's directory.
+
+  Args:
+    overrides: literal value by binding.
+
+  Returns:
+    E.g. 'LEARNING_RATE=0.003,MODEL=gru_classifier', the same whatever the order
+    of the overrides; 'default' for none.
+  """
+  parts = [
+    f'{name}={value}' for name, value in sorted(overrides.items())
+  ]
+  return safe_name(','.join(parts)) or 'default'
+
+
+def safe_name(name: str) -> str:
+  """Makes a name that every file system takes, different for different names.
+
+  Args:
+    name: any text.
+
+  Returns:
+    It, without spaces, quotes, '@' and '%'. Where anything else had to go, or
+    the name is long, it is cut and ends in a hash of the original.
+  """
+  import hashlib
+
+  plain = re.sub(r'''[\s'"@%]''', '', name)
+  safe = re.sub(r'[^A-Za-z0-9_.,=+()\[\]-]', '_', plain)
+  if safe == plain and len(safe) <= _LONGEST_NAME and safe.strip('.') == safe:
+    return safe
+  digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+  return f'{safe[: _LONGEST_NAME - 11].strip(".")}-{digest}'
+
+
+class RunDir:
+  """The names inside a run directory."""
+
+  def __init__(self, path: os.PathLike | str):
+    """Names a directory, which need not exist."""
+    self.path = pathlib.Path(path)
+    self.config = self.path / 'config.gin'
+    self.run = self.path / 'run.json'
+    self.metrics = self.path / 'metrics.jsonl'
+    self.checkpoints = self.path / 'checkpoints'
+    self.model = self.path / 'model.pkl.gz'
+    self.vocabulary = self.path / 'vocabulary.subword'
+    self.report = self.path / 'report'
+    self.lock = self.path / '.lock'
+
+  def events(self, split: str) -> pathlib.Path:
+    """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
+    return self.path / split
+
+  def read_run(self) -> dict[str, Any]:
+    """Returns run.json; {} where there is none.
+
+    Raises:
+      UserError: it is not JSON.
+    """
+    try:
+      return json.loads(self.run.read_text())
+    except FileNotFoundError:
+      return {}
+    except ValueError as error:
+      raise UserError(
+        f'{self.run} is damaged ({error}). Remove it, or choose another '
+        '--output_dir.'
+      ) from error
+
+  def write_run(self, **fields: Any) -> None:
+    """Sets fields of run.json, atomically.
+
+    Args:
+      **fields: JSON-able values; the others stay.
+    """
+    run = {**self.read_run(), **fields}
+    files.write_atomic(self.run, json.dumps(run, indent=2) + '\n')
+
+  def existing(self) -> 'RunDir':
+    """Returns itself.
+
+    Raises:
+      UserError: this is no run directory.
+    """
+    if not self.config.is_file():
+      raise UserError(
+        f'--output_dir={self.path}: no run directory (it has no config.gin). '
+        'Give the directory of a run, e.g. runs/agnews/default.'
+      )
+    return self
+
+  @contextlib.contextmanager
+  def locked(self):
+    """Makes the directory and keeps other processes from writing in it.
+
+    Raises:
+      UserError: another process is writing in it, or it cannot be written.
+    """
+    import filelock
+
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      # The kernel lets go of it however the process ends.
+      lock = filelock.FileLock(self.lock, timeout=0)
+      lock.acquire()
+    except filelock.Timeout as error:
+      raise UserError(
+        f'--output_dir={self.path}: another process is writing in it. Wait for '
+        'it to end, or choose another directory.'
+      ) from error
+    except OSError as error:
+      raise UserError(
+        f'--output_dir={self.path}: cannot be written: {error.strerror}.'
+      ) from error
+    try:
+      yield self
+    finally:
+      lock.release()
+
+
+def check_writable(path: pathlib.Path) -> None:
+  """Checks, without a trace, that a directory can be made and written in.
+
+  Args:
+    path: the directory, which need not exist.
+
+  Raises:
+    UserError: it, or its nearest existing parent, cannot be written.
+  """
+  nearest = path.absolute()
+  while not nearest.exists() and nearest.parent != nearest:
+    nearest = nearest.parent
+  if not nearest.is_dir():
+    raise UserError(
+      f'--output_dir={path}: {nearest} is a file. Choose another directory.'
+    )
+  if not os.access(nearest, os.W_OK | os.X_OK):
+    raise UserError(
+      f'--output_dir={path}: {nearest} is not writable. Choose another '
+      'directory.'
+    )
+
+
+def now() -> str:
+  """Returns the time in UTC, ISO 8601."""
+  return datetime.datetime.now(datetime.timezone.utc).isoformat(
+    timespec='seconds'
+  )
+
+
+def provenance() -> dict[str, Any]:
+  """Returns where and with what a run was made.
+
+  Returns:
+    'host', 'python', 'versions' by package, 'git_commit' and 'git_dirty' of the
+    code (both None outside a git checkout).
+  """
+  import importlib.metadata
+
+  versions = {}
+  for package in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      versions[package] = importlib.metadata.version(package)
+  commit = _git('rev-parse', 'HEAD')
+  return {
+    'host': platform.node(),
+    'python': platform.python_version(),
+    'versions': versions,
+    'git_commit': commit,
+    'git_dirty': bool(_git('status', '--porcelain')) if commit else None,
+  }
+
+
+def _git(*arguments: str) -> str | None:
+  code = pathlib.Path(__file__).parent
+  try:
+    return subprocess.run(
+      ['git', '-C', str(code), *arguments],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=10,
+    ).stdout.strip()
+  except (OSError, subprocess.SubprocessError):
+    return None

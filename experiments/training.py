@@ -1,0 +1,344 @@
+"""trax's training loop: many steps a call, exact to resume, orderly to stop."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from experiments import batches, trax_repairs, update
+from experiments.checkpoints import Checkpoint, Checkpoints
+from experiments.errors import UserError
+from experiments.progress import Progress
+from experiments.records import Record, Records
+
+trax_repairs.import_trax()
+from trax.supervised import training  # noqa: E402 (only once it is repaired)
+
+# Steps a call: enough to hide the call, few enough to stop soon.
+_MAX_STEPS_A_CALL = 64
+_MAX_TOKENS_A_CALL = 2**20
+
+
+class Diverged(UserError):
+  """The loss is not finite."""
+
+  def __init__(self, step: int, loss: float):
+    super().__init__(
+      f'The loss of step {step} is {loss}. Lower LEARNING_RATE, or clip the '
+      'gradients, e.g. Adam.clip_grad_norm = 1.0.'
+    )
+    self.step = step
+
+
+class Interrupted(Exception):
+  """A signal ended the run in order, with a checkpoint."""
+
+  def __init__(self, signal_number: int, step: int):
+    super().__init__(f'stopped by signal {signal_number} at step {step}')
+    self.signal_number = signal_number
+    self.step = step
+
+
+class Loop(training.Loop):
+  """`trax.supervised.training.Loop` over a batch plan.
+
+  It trains by the same update, evaluates and keeps history as trax's does, with
+  these differences: a run of steps of one shape is one compiled call; what is
+  measured goes to `Records`; a checkpoint holds everything that the next step
+  depends on, so that going on from one gives the weights of an undisturbed run.
+  """
+
+  def __init__(
+    self,
+    model,
+    train_task: training.TrainTask,
+    *,
+    eval_model,
+    eval_task: training.EvalTask,
+    n_steps: int,
+    random_seed: int,
+    checkpoints: Checkpoints,
+    records: Records,
+    stop_signal: Callable[[], int | None] = lambda: None,
+    on_records: Callable[[list[Record]], None] = lambda records: None,
+  ):
+    """Initializes weights, or takes them from the newest checkpoint.
+
+    Args:
+      model: trax layer from inputs to log-probabilities, in training mode.
+      train_task: its `labeled_data` is a `batches.BatchStream`.
+      eval_model: the same layers in evaluation mode.
+      eval_task: the sampled evaluation; likewise over a `BatchStream`.
+      n_steps: the total number of steps, where the last checkpoint and the last
+        evaluation fall whatever their period.
+      random_seed: seeds weights, dropout and sampling.
+      checkpoints: where to save, and to go on from.
+      records: what was measured, replaced by the checkpoint's at the start.
+      stop_signal: asked between calls; a signal's number ends the run.
+      on_records: told of each group of new records, and of all restored ones.
+    """
+    # Without an output_dir trax itself reads and writes no file.
+    super().__init__(
+      model,
+      [train_task],
+      eval_model=eval_model,
+      eval_tasks=[eval_task],
+      output_dir=None,
+      random_seed=random_seed,
+    )
+    self._n_steps = n_steps
+    self._checkpoints = checkpoints
+    self._records = records
+    self._stop_signal = stop_signal
+    self._on_records = on_records
+    self._new_records: list[Record] = []
+    self._trainer = self._trainer_per_task[0]
+    self._update_many = update.make_update_many(
+      update.make_update(self._trainer.model_with_loss, self._trainer.optimizer)
+    )
+    # Per-step statistics since the last evaluation.
+    self._stats: list[dict[str, np.ndarray]] = []
+    self._restore()
+
+  def run(self, n_steps: int | None = None) -> None:
+    """Trains.
+
+    Args:
+      n_steps: how many steps more; None goes on to the last.
+
+    Raises:
+      Diverged: the loss of a step is not finite; the last checkpoint is good.
+      Interrupted: `stop_signal` said so; there is a checkpoint of this step.
+    """
+    last = self._n_steps if n_steps is None else self.step + n_steps
+    progress = Progress(n_steps=last, step=self.step)
+    try:
+      while self.step < last:
+        event = self._next_event(last)
+        self._train_to(event, progress)
+        if self.step == event:
+          if self._eval_at(event) or event == self._n_steps:
+            self._evaluate()
+          if self._checkpoint_at(event) or event == self._n_steps:
+            self._save()
+        signal_number = self._stop_signal()
+        if signal_number is not None and self.step < last:
+          self._save()
+          raise Interrupted(signal_number, self.step)
+    finally:
+      progress.close()
+
+  def _next_event(self, last: int) -> int:
+    """Returns the next step that ends with an evaluation or a checkpoint."""
+    step = self.step + 1
+    while step < last and not (
+      self._eval_at(step) or self._checkpoint_at(step)
+    ):
+      step += 1
+    return step
+
+  def _train_to(self, stop: int, progress: Progress) -> None:
+    """Trains up to a step, or until a signal."""
+    import jax
+    from jax import numpy as jnp
+
+    task = self._tasks[0]
+    opt_params = {
+      name: value
+      for name, value in self._trainer._opt_params.items()
+      if name != 'learning_rate'
+    }
+    # Copies: the originals stay valid where trax's layers refer to them.
+    train_state = jax.tree_util.tree_map(
+      lambda x: jnp.array(x, copy=True), self._train_state()
+    )
+    self._segment_start = time.perf_counter()
+    self._segment_examples, first_step = 0, self.step
+    pending = None
+    for first, n, size, arrays in self._calls(task.labeled_data, stop):
+      learning_rates = np.zeros(len(arrays[0]), np.float32)
+      learning_rates[:n] = [
+        task.learning_rate(step) for step in range(first + 1, first + n + 1)
+      ]
+      train_state, stats = self._update_many(
+        train_state,
+        np.int32(first + 1),
+        np.int32(n),
+        opt_params,
+        learning_rates,
+        arrays,
+      )
+      # The device works on this call while the one before is looked at.
+      if pending:
+        self._take_stats(*pending, progress)
+      pending = (first, n, size, stats)
+      self._step = task.labeled_data.position = first + n
+      if self._stop_signal() is not None:
+        break
+    self._store(train_state)
+    if pending:
+      self._take_stats(*pending, progress)
+    self._segment_steps = self.step - first_step
+
+  def _calls(self, stream: batches.BatchStream, stop: int):
+    """Yields (first step from 0, n, batch size, stacked batches) of each call."""
+    for _, first, count in stream.plan.runs(self.step, stop):
+      shape = stream.plan.batch(first)
+      size = len(shape.indices)
+      most = _MAX_TOKENS_A_CALL // max(1, size * shape.length)
+      k = max(1, min(_MAX_STEPS_A_CALL, most))
+      for begin in range(first, first + count, k):
+        n = min(k, first + count - begin)
+        arrays = batches.gather_many(stream.tokens, stream.plan, begin, n)
+        yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
+
+  def _take_stats(self, first, n, size, stats, progress: Progress) -> None:
+    """Keeps the statistics of a call, once its losses are known to be finite."""
+    values = {name: np.asarray(value)[:n] for name, value in stats.items()}
+    bad = np.flatnonzero(~np.isfinite(values['loss']))
+    if len(bad):
+      raise Diverged(first + 1 + int(bad[0]), float(values['loss'][bad[0]]))
+    self._stats.append(values)
+    self._segment_examples += n * size
+    progress.update(
+      first + n, n_examples=n * size, loss=float(values['loss'][-1])
+    )
+
+  def _train_state(self) -> update.TrainState:
+    layer = self._trainer.accelerated_model_with_loss
+    return update.TrainState(
+      layer.weights, self._trainer.slots, layer.state, self._rng
+    )
+
+  def _store(self, train_state: update.TrainState) -> None:
+    """Gives trax's objects what a call returned."""
+    layer = self._trainer.accelerated_model_with_loss
+    layer.weights = train_state.weights
+    layer.state = train_state.state
+    self._trainer.slots = train_state.slots
+    self._rng = train_state.rng
+
+  # Evaluations -------------------------------------------------------------
+
+  def _evaluate(self) -> None:
+    """Records the averages of training and a sampled evaluation."""
+    task = self._tasks[0]
+    seconds = time.perf_counter() - self._segment_start
+    means = {
+      name: float(np.mean(self._stat(name), dtype=np.float64))
+      for name in self._stats[0]
+    }
+    self.log_summary({task.loss_name: means['loss']}, None, 'metrics/', 'train')
+    self.log_summary(
+      {
+        'learning_rate': task.learning_rate(self.step),
+        'steps per second': self._segment_steps / seconds,
+        'examples per second': self._segment_examples / seconds,
+        **means,
+      },
+      None,
+      'training/',
+      'train',
+    )
+    self.run_evals()
+    self._stats = []
+    new, self._new_records = self._new_records, []
+    for record in new:
+      if not np.isfinite(record.value):
+        raise Diverged(self.step, record.value)
+    self._records.append(new)
+    self._on_records(new)
+    logging.info(
+      'step %d of %d, %s',
+      self.step,
+      self._n_steps,
+      ', '.join(
+        f'{record.split} {record.metric.removeprefix("metrics/")} '
+        f'{record.value:.4f}'
+        for record in new
+        if record.metric.startswith('metrics/')
+      ),
+    )
+
+  def _stat(self, name: str) -> np.ndarray:
+    return np.concatenate([stats[name] for stats in self._stats])
+
+  def log_summary(
+    self, values, summary_writer, value_prefix, log_prefix, stdout=True
+  ):
+    """Keeps measured values; see `trax.supervised.training.Loop.log_summary`.
+
+    Values that are no scalars are left out.
+    """
+    del summary_writer, stdout
+    for name, value in values.items():
+      if np.ndim(value):
+        continue
+      metric, value = value_prefix + name, float(value)
+      self._history.append(log_prefix, metric, self.step, value)
+      self._new_records.append(
+        Record(self.step, log_prefix, metric, value, time.time())
+      )
+
+  # Checkpoints -------------------------------------------------------------
+
+  def _save(self) -> None:
+    import jax
+
+    names = sorted(self._stats[0]) if self._stats else []
+    leaves = [
+      np.asarray(leaf)
+      for leaf in jax.tree_util.tree_leaves(self._train_state())
+    ]
+    self._checkpoints.save(
+      Checkpoint(
+        step=self.step,
+        leaves=leaves + [self._stat(name) for name in names],
+        record={
+          'stats': names,
+          'eval_position': self._eval_tasks[0].labeled_data.position,
+          'records': [list(record) for record in self._records],
+        },
+      )
+    )
+
+  def _restore(self) -> None:
+    """Goes on from the newest checkpoint, or from the beginning."""
+    import jax
+
+    checkpoint = self._checkpoints.load_newest()
+    if checkpoint is None:
+      self._records.replace([])
+      self._on_records([])
+      return
+    record = checkpoint.record
+    n = len(checkpoint.leaves) - len(record['stats'])
+    fresh, tree = jax.tree_util.tree_flatten(self._train_state())
+    saved = checkpoint.leaves[:n]
+    if [np.shape(leaf) for leaf in fresh] != [leaf.shape for leaf in saved]:
+      raise UserError(
+        f'The checkpoint of step {checkpoint.step} does not fit the model: '
+        'the code of the model has changed since. Choose another --output_dir.'
+      )
+    self._store(jax.tree_util.tree_unflatten(tree, saved))
+    self._step = self._tasks[0].labeled_data.position = checkpoint.step
+    self._eval_tasks[0].labeled_data.position = record['eval_position']
+    if record['stats']:
+      self._stats = [
+        dict(zip(record['stats'], checkpoint.leaves[n:], strict=True))
+      ]
+    self._records.replace(Record(*values) for values in record['records'])
+    for old in self._records:
+      self._history.append(old.split, old.metric, old.step, old.value)
+    self._on_records(list(self._records))
+    logging.info('Going on from the checkpoint of step %d', checkpoint.step)
+
+
+def _fill_up(array: np.ndarray, length: int) -> np.ndarray:
+  """Returns the array with zeros appended on its first axis."""
+  if len(array) == length:
+    return array
+  filled = np.zeros((length, *array.shape[1:]), array.dtype)
+  filled[: len(array)] = array
+  return filled
