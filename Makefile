@@ -34,9 +34,9 @@ $(INSTALLED): requirements.lock $(BIN)/python
 	  'it must be Python 3.11 to 3.13, with the venv module.'; exit 1; }
 	@echo 'Installing $(shell grep -c == $<) packages into .venv (2 minutes)'
 	@'$(PYTHON)' -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet \
+	@$(BIN)/python -m pip install -qq \
 	  $(shell grep -E '^(pip|setuptools|wheel)==' $<)
-	@$(BIN)/python -m pip install --quiet --no-build-isolation -r $<
+	@$(BIN)/python -m pip install -qq --no-build-isolation -r $<
 	@touch $@
 
 $(BIN)/python: ;

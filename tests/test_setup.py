@@ -1,0 +1,216 @@
+"""What is declared, locked and shipped is what the code needs."""
+
+import ast
+import configparser
+import importlib.metadata
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from packaging import requirements, utils
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LOCK = ROOT / 'requirements.lock'
+OURS = {'experiments', 'launcher', 'tests', 'benchmarks'}
+
+
+@pytest.fixture(scope='module')
+def setup_cfg() -> configparser.ConfigParser:
+  parser = configparser.ConfigParser()
+  parser.read(ROOT / 'setup.cfg')
+  return parser
+
+
+def _requirements(text: str) -> dict[str, requirements.Requirement]:
+  parsed = [
+    requirements.Requirement(line) for line in text.splitlines() if line
+  ]
+  return {utils.canonicalize_name(each.name): each for each in parsed}
+
+
+def _locked() -> dict[str, str]:
+  pins = re.findall(r'^([\w.-]+)==(\S+)$', LOCK.read_text(), re.MULTILINE)
+  return {utils.canonicalize_name(name): version for name, version in pins}
+
+
+def _imported(*folders: str) -> set[str]:
+  """Names of the packages, not ours, that the code imports anywhere."""
+  files = [path for folder in folders for path in ROOT.glob(folder)]
+  names = set()
+  for path in files:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+      if isinstance(node, ast.Import):
+        names |= {alias.name.split('.')[0] for alias in node.names}
+      elif isinstance(node, ast.ImportFrom) and not node.level:
+        names.add(str(node.module).split('.')[0])
+  return names - OURS - set(sys.stdlib_module_names)
+
+
+def test_the_lock_pins_every_line_and_names_no_address():
+  lines = LOCK.read_text().splitlines()
+  code = [line for line in lines if line and not line.lstrip().startswith('#')]
+  assert len(code) > 50
+  assert all(re.fullmatch(r'[\w.-]+==[\w.!+-]+', line) for line in code)
+  assert '://' not in LOCK.read_text()
+
+
+@pytest.mark.parametrize(
+  ('section', 'key'),
+  [('options', 'install_requires'), ('options.extras_require', 'dev')],
+)
+def test_the_lock_fits_the_ranges(setup_cfg, section, key):
+  locked = _locked()
+  for name, required in _requirements(setup_cfg[section][key]).items():
+    assert required.specifier.contains(locked[name]), str(required)
+
+
+def test_what_the_code_imports_is_declared(setup_cfg):
+  run_time = set(_requirements(setup_cfg['options']['install_requires']))
+  extras = setup_cfg['options.extras_require']
+  optional = set(_requirements(extras['ray'] + extras['search']))
+  dev = set(_requirements(extras['dev']))
+  distributions = importlib.metadata.packages_distributions()
+
+  def undeclared(names: set[str], declared: set[str]) -> set[str]:
+    return {
+      name
+      for name in names
+      if not declared
+      & {
+        utils.canonicalize_name(each)
+        for each in distributions.get(name, [name])
+      }
+    }
+
+  code = _imported('experiments/**/*.py', 'launcher.py')
+  assert not undeclared(code, run_time | optional)
+  tests = _imported('tests/**/*.py', 'benchmarks/**/*.py')
+  assert not undeclared(tests, run_time | optional | dev)
+
+
+def test_gin_is_the_library_and_no_package_of_ours():
+  assert not list(ROOT.glob('gin/**/__init__.py'))
+  command = 'import gin; print(gin.__file__); gin.parse_config'
+  found = subprocess.run(
+    [sys.executable, '-c', command],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert ROOT / 'gin' not in pathlib.Path(found.stdout.strip()).parents
+
+
+def test_the_wheel_holds_every_module_and_gin_file(tmp_path):
+  tree = tmp_path / 'tree'
+  tree.mkdir()
+  for name in ('experiments', 'gin'):
+    shutil.copytree(
+      ROOT / name, tree / name, ignore=shutil.ignore_patterns('__pycache__')
+    )
+  for name in ('launcher.py', 'setup.cfg', 'pyproject.toml', 'LICENSE'):
+    shutil.copy(ROOT / name, tree)
+  (tree / 'README.md').write_text('# A title\n')
+  subprocess.run(
+    [sys.executable, '-m', 'build', '--wheel', '--no-isolation', str(tree)],
+    capture_output=True,
+    check=True,
+  )
+  (wheel,) = (tree / 'dist').glob('*.whl')
+  names = {
+    name
+    for name in zipfile.ZipFile(wheel).namelist()
+    if '.dist-info/' not in name
+  }
+  modules = {
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / 'experiments').glob('**/*.py')
+  }
+  gin_files = {
+    f'experiments/{path.relative_to(ROOT).as_posix()}'
+    for pattern in ('*.gin', '*.yaml')
+    for path in (ROOT / 'gin').rglob(pattern)
+  }
+  assert names == modules | gin_files | {'launcher.py'}
+
+
+@pytest.fixture
+def checkout(tmp_path):
+  """A checkout with a Makefile, a lock of no packages and no `.venv`."""
+  shutil.copy(ROOT / 'Makefile', tmp_path)
+  (tmp_path / 'requirements.lock').write_text('')
+  return tmp_path
+
+
+def _make(checkout, *arguments) -> subprocess.CompletedProcess:
+  outside = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS', 'PYTHON')
+  }
+  return subprocess.run(
+    ['make', *arguments],
+    cwd=checkout,
+    env=outside,
+    capture_output=True,
+    text=True,
+  )
+
+
+def _fake_python(folder, *, pip_status: int) -> str:
+  """A Python that fits, and whose venv holds a pip with that exit status."""
+  fake = folder / 'fake-python'
+  fake.write_text(
+    '#!/bin/sh\n'
+    'test "$2" = venv || exit 0\n'
+    'rm -rf .venv && mkdir -p .venv/bin && echo built >>builds\n'
+    f'printf "#!/bin/sh\\nexit {pip_status}\\n" >.venv/bin/python\n'
+    'chmod +x .venv/bin/python\n'
+  )
+  fake.chmod(0o755)
+  return f'PYTHON={fake}'
+
+
+needs_make = pytest.mark.skipif(
+  shutil.which('make') is None, reason='make is not installed'
+)
+
+
+@needs_make
+def test_make_installs_once_and_again_when_the_lock_is_newer(checkout):
+  python = _fake_python(checkout, pip_status=0)
+  assert _make(checkout, 'install', python).returncode == 0
+  assert _make(checkout, 'install', python).stdout.count('Installing') == 0
+  assert (checkout / 'builds').read_text() == 'built\n'
+
+  stamp = (checkout / '.venv' / 'installed').stat().st_mtime
+  lock = checkout / 'requirements.lock'
+  subprocess.run(['touch', '-d', f'@{stamp + 10}', str(lock)], check=True)
+  assert _make(checkout, 'install', python).returncode == 0
+  assert (checkout / 'builds').read_text() == 'built\nbuilt\n'
+
+
+@needs_make
+def test_make_repeats_an_install_that_was_cut_short(checkout):
+  cut = _make(checkout, 'install', _fake_python(checkout, pip_status=1))
+  assert cut.returncode == 2
+  assert (checkout / '.venv').is_dir()
+  _make(checkout, 'install', _fake_python(checkout, pip_status=0))
+  assert (checkout / 'builds').read_text() == 'built\nbuilt\n'
+  assert (checkout / '.venv' / 'installed').exists()
+
+
+@needs_make
+def test_make_says_which_python_it_needs(checkout):
+  none = _make(checkout, 'install', 'PYTHON=')
+  assert none.returncode == 2
+  assert 'This needs Python 3.11 with venv, and found none' in none.stderr
+  wrong = _make(checkout, 'install', 'PYTHON=/bin/false')
+  assert wrong.returncode == 2
+  assert '/bin/false does not do: it must be Python 3.11' in wrong.stderr
+  assert not (checkout / '.venv').exists()
