@@ -7,10 +7,11 @@ PYTHON_FITS := import ensurepip, sys, venv; \
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
-CODE := $(wildcard launcher.py) experiments tests benchmarks
-# Two processes: each pays for TensorFlow and JAX once, so a file's tests stay
-# together.
-PYTEST := $(BIN)/pytest -n 2 --dist loadfile
+CODE := $(wildcard launcher.py benchmarks/*.py) experiments tests
+# How many processes test. Each pays for importing TensorFlow and JAX, so the
+# tests of a file stay together.
+JOBS ?= 2
+PYTEST := $(BIN)/pytest -q -n $(JOBS) --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -54,8 +55,8 @@ coverage: install  ## the tests, and which lines they never reach
 	@$(PYTEST) -m 'not slow' --cov --cov-report=term-missing:skip-covered
 
 check: install  ## format, lint and types, as in CI
-	@$(BIN)/ruff format --quiet --check --diff .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(CODE)
 
 format: install  ## rewrite the code as `make check` wants it

@@ -16,7 +16,9 @@ from packaging import requirements, utils
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCK = ROOT / 'requirements.lock'
-OURS = {'experiments', 'launcher', 'tests', 'benchmarks'}
+OURS = {'experiments', 'launcher', 'benchmarks'} | {
+  path.stem for path in ROOT.glob('tests/*.py')
+}
 
 
 @pytest.fixture(scope='module')
