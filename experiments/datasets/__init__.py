@@ -1,0 +1,1 @@
+"""Data sets: those of TFDS, BBC News without a network, AG News from a file."""

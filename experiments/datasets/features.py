@@ -1,0 +1,115 @@
+"""Which features of a TFDS data set are texts, and which is a class."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from experiments import errors
+
+
+def check_keys(
+  keys: tuple[str, ...], *, features: Any, dataset: str
+) -> tuple[str, ...]:
+  """Returns the class names of the label, which is the last of `keys`.
+
+  Args:
+    keys: what `KEYS` binds: TFDS keys, text first, label last.
+    features: a TFDS data set's `info.features`.
+    dataset: the data set's name, for messages.
+
+  Raises:
+    UserError: a key does not exist, or is not the text or the class that it
+      should be.
+  """
+  import tensorflow_datasets as tfds
+
+  if (
+    not isinstance(keys, tuple | list)
+    or len(keys) < 2
+    or not all(isinstance(key, str) for key in keys)
+  ):
+    raise errors.UserError(
+      f'KEYS is {keys!r}; expected TFDS keys, text first, label last, e.g. '
+      "('text', 'label')."
+    )
+  if not isinstance(features, tfds.features.FeaturesDict):
+    raise errors.UserError(f'DATASET: {dataset!r} has no keys.')
+  texts = [key for key in features if _is_text(features[key])]
+  classes = [key for key in features if _is_class(features[key])]
+  has = (
+    f'Its texts are {_quoted(texts)}, its classes {_quoted(classes)}'
+    f'{_rest(features, texts, classes)}.'
+  )
+  for key in keys:
+    if key not in features:
+      near = difflib.get_close_matches(key, list(features), n=1)
+      hint = f' Did you mean {near[0]!r}?' if near else ''
+      raise errors.UserError(
+        f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}'
+      )
+  for key in keys[:-1]:
+    if key not in texts:
+      raise errors.UserError(
+        f'KEYS: {key!r} of {dataset!r} is {_kind(features[key])}, not one '
+        f'text (the label comes last).\n{has}'
+      )
+  label = keys[-1]
+  if label not in classes:
+    raise errors.UserError(
+      f'KEYS: the label {label!r} of {dataset!r} is {_kind(features[label])}; '
+      f'expected one class of a fixed set (a TFDS ClassLabel).\n{has}'
+    )
+  names = tuple(features[label].names)
+  if len(names) < 2:
+    raise errors.UserError(
+      f'KEYS: the label {label!r} of {dataset!r} has {len(names)} class; '
+      'expected at least 2.'
+    )
+  return names
+
+
+def _is_text(feature: Any) -> bool:
+  return feature.shape == () and feature.np_dtype in (np.object_, np.str_, str)
+
+
+def _is_class(feature: Any) -> bool:
+  import tensorflow_datasets as tfds
+
+  return (
+    isinstance(feature, tfds.features.ClassLabel)
+    and feature.num_classes is not None
+  )
+
+
+def _kind(feature: Any) -> str:
+  """Says what a feature is, in the words of somebody who classifies texts."""
+  import tensorflow_datasets as tfds
+
+  if isinstance(feature, tfds.features.ClassLabel):
+    return 'a class' if feature.num_classes else 'a class without a known set'
+  if isinstance(feature, tfds.features.Sequence):
+    if _is_class(feature.feature):
+      return 'several classes for each text (multi-label)'
+    return 'a sequence'
+  if isinstance(feature, tfds.features.FeaturesDict):
+    return 'a group of features'
+  if _is_text(feature):
+    return 'a text'
+  if feature.shape != ():
+    return f'an array of shape {feature.shape}'
+  if np.issubdtype(feature.np_dtype, np.floating):
+    return f'a {np.dtype(feature.np_dtype).name} (regression)'
+  return f'an {np.dtype(feature.np_dtype).name} without class names'
+
+
+def _quoted(names: Iterable[str]) -> str:
+  return ', '.join(map(repr, names)) or 'none'
+
+
+def _rest(features: Any, texts: list[str], classes: list[str]) -> str:
+  rest = [key for key in features if key not in texts + classes]
+  return f'; other keys: {_quoted(rest)}' if rest else ''

@@ -1,0 +1,106 @@
+"""TFDS's slicing syntax, resolved to rows, and refused where it would mislead.
+
+TFDS itself accepts 'train[50%:10%]' (a negative number of rows), a slice that
+holds a row twice, and an evaluation on rows that were trained on.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from experiments import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+  """Rows `start` to `stop` (not included) of one file of a data set."""
+
+  filename: str
+  start: int
+  stop: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Slice:
+  """A slice as the user wrote it, and the rows that it stands for, in order."""
+
+  text: str
+  pieces: tuple[Piece, ...]
+
+  @property
+  def n_examples(self) -> int:
+    return sum(piece.stop - piece.start for piece in self.pieces)
+
+
+def resolve(
+  texts: tuple[str, ...], *, split_infos: Mapping[str, Any], dataset: str
+) -> tuple[Slice, Slice]:
+  """Returns the rows to train on and those to evaluate on.
+
+  Args:
+    texts: what `SPLITS` binds, e.g. ('train[:90%]', 'train[90%:]').
+    split_infos: a TFDS data set's `info.splits`.
+    dataset: the data set's name, for messages.
+
+  Raises:
+    UserError: not two slices; a split that does not exist; a malformed, empty
+      or reversed slice; a row that stands twice in one slice, or in both.
+  """
+  if (
+    not isinstance(texts, tuple | list)
+    or len(texts) != 2
+    or not all(isinstance(text, str) for text in texts)
+  ):
+    raise errors.UserError(
+      f'SPLITS is {texts!r}; expected two slices, the one to train on and the '
+      "one to evaluate on, e.g. ('train', 'test')."
+    )
+  train, test = (_resolve_one(text, split_infos, dataset) for text in texts)
+  n_shared = _n_shared(train.pieces, test.pieces)
+  if n_shared:
+    raise errors.UserError(
+      f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {train.text!r} '
+      f'and {test.text!r}: the evaluation would be on what was trained on.\n'
+      'Bind slices that share no row, e.g. '
+      "('train[:90%]', 'train[90%:]')."
+    )
+  return train, test
+
+
+def _resolve_one(
+  text: str, split_infos: Mapping[str, Any], dataset: str
+) -> Slice:
+  sizes = ', '.join(
+    f'{name!r} ({info.num_examples:,} rows)'
+    for name, info in split_infos.items()
+  )
+  has = f'{dataset!r} has {sizes}.'
+  try:
+    instructions = split_infos[text].file_instructions
+  # TFDS raises ValueError, KeyError, NotImplementedError or AssertionError for
+  # what is, each time, a slice that it cannot use.
+  except Exception as error:
+    reason = str(error).strip('"\'').splitlines()[0].split(' See format')[0]
+    raise errors.UserError(f'SPLITS: {text!r}: {reason}\n{has}') from error
+  pieces = tuple(
+    Piece(str(each.filename), each.skip, each.skip + each.take)
+    for each in instructions
+    if each.take
+  )
+  if not pieces or any(piece.stop <= piece.start for piece in pieces):
+    raise errors.UserError(f'SPLITS: {text!r} holds no rows. {has}')
+  for i, piece in enumerate(pieces):
+    if _n_shared((piece,), pieces[:i]):
+      raise errors.UserError(f'SPLITS: {text!r} holds rows twice. {has}')
+  return Slice(text, pieces)
+
+
+def _n_shared(some: tuple[Piece, ...], others: tuple[Piece, ...]) -> int:
+  return sum(
+    max(0, min(a.stop, b.stop) - max(a.start, b.start))
+    for a in some
+    for b in others
+    if a.filename == b.filename
+  )
