@@ -118,11 +118,13 @@ def test_the_wheel_holds_every_module_and_gin_file(tmp_path):
   for name in ('launcher.py', 'setup.cfg', 'pyproject.toml', 'LICENSE'):
     shutil.copy(ROOT / name, tree)
   (tree / 'README.md').write_text('# A title\n')
-  subprocess.run(
+  build = subprocess.run(
     [sys.executable, '-m', 'build', '--wheel', '--no-isolation', str(tree)],
-    capture_output=True,
-    check=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.STDOUT,
+    text=True,
   )
+  assert build.returncode == 0, build.stdout
   (wheel,) = (tree / 'dist').glob('*.whl')
   names = {
     name
