@@ -15,12 +15,14 @@ of the elements j * s to (j + 1) * s of the endless sequence of that bucket.
 
 import bisect
 import collections
-from collections.abc import Iterator, Sequence
 import dataclasses
+import itertools
 import typing
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from experiments import buckets
 from experiments.errors import UserError
 
 # Epochs whose batches are remembered: the present one and its neighbours.
@@ -70,37 +72,6 @@ class _Schedule(typing.NamedTuple):
   length: np.ndarray  # int64, padded length in tokens
 
 
-def bucket_of(lengths: np.ndarray, boundaries: Sequence[int]) -> np.ndarray:
-  """Returns the first bucket whose boundary is not below the length.
-
-  Args:
-    lengths: int [n], in tokens.
-    boundaries: Increasing lengths in tokens.
-
-  Returns:
-    int64 [n]; len(boundaries) is the overflow bucket.
-  """
-  return np.searchsorted(np.asarray(boundaries, np.int64), lengths, 'left')
-
-
-def check_buckets(
-  boundaries: Sequence[int], batch_sizes: Sequence[int]
-) -> None:
-  """Raises UserError unless boundaries and batch sizes make buckets."""
-  rising = all(a < b for a, b in zip(boundaries, boundaries[1:]))
-  if not rising or any(b < 1 for b in boundaries):
-    raise UserError(
-      'BucketByLength.boundaries must be increasing lengths of at least 1, '
-      f'but is {list(boundaries)}.'
-    )
-  if len(batch_sizes) != len(boundaries) + 1 or any(s < 1 for s in batch_sizes):
-    raise UserError(
-      f'BucketByLength.batch_sizes must be {len(boundaries) + 1} sizes of at '
-      'least 1, one for each boundary and one for what is longer, but is '
-      f'{list(batch_sizes)}.'
-    )
-
-
 class BatchPlan:
   """The batch of every step, by its number. Not safe to share by threads.
 
@@ -137,7 +108,7 @@ class BatchPlan:
       UserError: Not increasing boundaries, sizes that do not fit them, or no
         example that is kept.
     """
-    check_buckets(boundaries, batch_sizes)
+    buckets.check_buckets(boundaries, batch_sizes)
     self._lengths = np.asarray(lengths, np.int32)
     self._boundaries = [int(b) for b in boundaries]
     self._sizes = [int(s) for s in batch_sizes]
@@ -154,7 +125,7 @@ class BatchPlan:
     if not self.n_kept:
       raise UserError(_nothing_kept(self._lengths, min_length, max_length))
 
-    bucket = bucket_of(self._lengths, self._boundaries)
+    bucket = buckets.bucket_of(self._lengths, self._boundaries)
     bucket[~kept] = -1
     self._members = [
       np.flatnonzero(bucket == b) for b in range(len(self._sizes))
@@ -176,7 +147,7 @@ class BatchPlan:
   @property
   def batches_per_epoch(self) -> float:
     """Mean number of steps in which every kept example is used once."""
-    return sum(c / s for c, s in zip(self._counts, self._sizes))
+    return sum(c / s for c, s in zip(self._counts, self._sizes, strict=True))
 
   def epoch_order(self, epoch: int) -> np.ndarray:
     """Returns int64 [n_kept], the kept examples in the order of an epoch."""
@@ -217,7 +188,7 @@ class BatchPlan:
       bucket, length = schedule.bucket[at:end], schedule.length[at:end]
       differs = (bucket[1:] != bucket[:-1]) | (length[1:] != length[:-1])
       edges = [0, *(np.flatnonzero(differs) + 1).tolist(), end - at]
-      for low, high in zip(edges, edges[1:]):
+      for low, high in itertools.pairwise(edges):
         shape = (int(bucket[low]), int(length[low]))
         if pending and pending[0] == shape:
           pending = (shape, pending[1], pending[2] + high - low)
@@ -271,7 +242,9 @@ class BatchPlan:
 
   def _emitted(self, epoch: int) -> int:
     """Returns the number of batches before an epoch."""
-    return sum(epoch * c // s for c, s in zip(self._counts, self._sizes))
+    return sum(
+      epoch * c // s for c, s in zip(self._counts, self._sizes, strict=True)
+    )
 
   def _find(self, step: int) -> tuple[_Schedule, int]:
     """Returns the schedule of the step's epoch, and its place therein."""
@@ -290,17 +263,16 @@ class BatchPlan:
       self._span = (epoch, first, stop)
     return self._schedule(epoch), step - first
 
-  def _epoch_keys(self, epoch: int, buckets: Sequence[int]) -> list[np.ndarray]:
+  def _epoch_keys(self, epoch: int, wanted: Sequence[int]) -> list[np.ndarray]:
     """Returns the unsorted keys, uint64 [c], of some buckets in an epoch."""
     generator = np.random.PCG64(np.random.SeedSequence([self._seed, epoch]))
-    wanted = sum(self._counts[b] for b in buckets)
-    if wanted * 1000 < len(self._lengths):
-      return [self._few_keys(generator, self._members[b]) for b in buckets]
+    n = sum(self._counts[b] for b in wanted)
+    if n * 1000 < len(self._lengths):
+      return [self._few_keys(generator, self._members[b]) for b in wanted]
     raw = generator.random_raw(len(self._lengths))
     raw &= ~self._index_mask
     return [
-      raw[self._members[b]] | self._members[b].astype(np.uint64)
-      for b in buckets
+      raw[self._members[b]] | self._members[b].astype(np.uint64) for b in wanted
     ]
 
   def _few_keys(self, generator, members: np.ndarray) -> np.ndarray:
@@ -351,9 +323,9 @@ class BatchPlan:
     if epoch in self._schedules:
       self._schedules.move_to_end(epoch)
       return self._schedules[epoch]
-    buckets, numbers, lengths, completions = [], [], [], []
+    of_buckets, numbers, lengths, completions = [], [], [], []
     used = [b for b, count in enumerate(self._counts) if count]
-    for bucket, keys in zip(used, self._epoch_keys(epoch, used)):
+    for bucket, keys in zip(used, self._epoch_keys(epoch, used), strict=True):
       count, size = self._counts[bucket], self._sizes[bucket]
       first, stop = epoch * count // size, (epoch + 1) * count // size
       keys.sort()
@@ -369,35 +341,21 @@ class BatchPlan:
       )
       number = np.arange(first, stop)
       completions.append(keys[(number + 1) * size - 1 - offset])
-      buckets.append(np.full(len(number), bucket))
+      of_buckets.append(np.full(len(number), bucket))
       numbers.append(number)
-      lengths.append(self._padded(bucket, longest))
+      lengths.append(
+        buckets.padded_lengths(
+          longest, self._boundaries, bucket, strict=self._strict
+        )
+      )
     in_order = np.argsort(np.concatenate(completions))
     schedule = _Schedule(
-      *(np.concatenate(a)[in_order] for a in (buckets, numbers, lengths))
+      *(np.concatenate(a)[in_order] for a in (of_buckets, numbers, lengths))
     )
     self._schedules[epoch] = schedule
     if len(self._schedules) > _N_SCHEDULES:
       self._schedules.popitem(last=False)
     return schedule
-
-  def _padded(self, bucket: int, longest: np.ndarray) -> np.ndarray:
-    """Returns the padded lengths of batches, as trax's pad_to_max_dims does.
-
-    Where trax fails, for a batch of empty texts, the length is a boundary or 1.
-
-    Args:
-      bucket: Index of their bucket.
-      longest: int [batches], the longest example of each.
-    """
-    longest = np.maximum(longest, 1).astype(np.int64)
-    if bucket == len(self._boundaries):
-      return longest
-    boundary = self._boundaries[bucket]
-    if self._strict:
-      return np.full_like(longest, boundary)
-    power = 2 ** np.ceil(np.log2(longest)).astype(np.int64)
-    return np.where(2 * longest < boundary, power, boundary)
 
 
 def _nothing_kept(

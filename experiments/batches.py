@@ -4,13 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from experiments.batch_plan import (
-  BatchPlan,
-  BucketSummary,
-  PlannedBatch,
-  bucket_of,
-  check_buckets,
-)
+from experiments.batch_plan import BatchPlan, BucketSummary, PlannedBatch
+from experiments.buckets import bucket_of, check_buckets
 
 __all__ = [
   'BatchPlan',
