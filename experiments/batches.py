@@ -22,6 +22,8 @@ class BatchStream:
   """An endless iterator over the batches of a plan, from any position.
 
   Attributes:
+    tokens: The examples.
+    plan: Their batches.
     position: The step of the next batch; may be set.
   """
 
@@ -33,7 +35,7 @@ class BatchStream:
       plan: Their batches.
       position: Step of the first batch.
     """
-    self._tokens = tokens
+    self.tokens = tokens
     self.plan = plan
     self.position = position
 
@@ -44,7 +46,7 @@ class BatchStream:
     """Returns inputs, targets and weights; see `gather`."""
     batch = self.plan.batch(self.position)
     self.position += 1
-    return gather(self._tokens, batch.indices, batch.length)
+    return gather(self.tokens, batch.indices, batch.length)
 
 
 def gather(
