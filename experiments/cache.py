@@ -13,7 +13,6 @@ import logging
 import os
 import pathlib
 import shutil
-import tempfile
 import typing
 import zlib
 from collections.abc import Callable
@@ -161,9 +160,8 @@ def _build(
   if path.exists():
     logging.warning('Making %s again, since %s is damaged.', what, path)
     shutil.rmtree(path)
-  aside = pathlib.Path(
-    tempfile.mkdtemp(dir=path.parent, prefix=prefix, suffix='.tmp')
-  )
+  aside = path.parent / f'{prefix}{os.getpid()}.tmp'
+  aside.mkdir()
   try:
     record = build(aside)
     described = {p.name: _describe(p) for p in sorted(aside.iterdir())}

@@ -163,7 +163,11 @@ def _write(
     open(aside / 'offsets.bin', 'wb') as offsets_file,
     open(aside / 'labels.bin', 'wb') as labels_file,
     tqdm.tqdm(
-      total=expected, desc=f'Tokenizing {name}', unit=' texts', disable=None
+      total=expected,
+      desc=f'Tokenizing {name}',
+      unit=' texts',
+      disable=None,
+      leave=False,
     ) as progress,
   ):
     offsets_file.write(np.zeros(1, np.int64).tobytes())
@@ -171,17 +175,23 @@ def _write(
       encoded = [vocabulary.encode_bytes(text) for text in texts]
       sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
       ends = n_tokens + np.cumsum(sizes // vocabulary.dtype.itemsize)
+      arrays = (
+        (ids_file, b''.join(encoded)),
+        (offsets_file, ends.tobytes()),
+        (labels_file, np.asarray(labels, np.int32).tobytes()),
+      )
+      n_texts += len(encoded)
+      n_bytes += sum(len(content) for _, content in arrays)
       try:
-        n_bytes += ids_file.write(b''.join(encoded))
-        n_bytes += offsets_file.write(ends.tobytes())
-        n_bytes += labels_file.write(np.asarray(labels, np.int32).tobytes())
+        for file, content in arrays:
+          file.write(content)
+          file.flush()
       except OSError as error:
         if not cache.is_full_disk(error):
           raise
-        share = max(n_texts, 1) / max(expected, 1)
-        raise cache.FullDiskError(int(n_bytes / share)) from error
-      n_texts += len(encoded)
-      n_tokens = int(ends[-1]) if len(ends) else n_tokens
+        needed = n_bytes * max(expected, n_texts) // n_texts
+        raise cache.FullDiskError(needed) from error
+      n_tokens = int(ends[-1])
       progress.update(len(encoded))
   seconds = time.monotonic() - start
   logging.info(
