@@ -1,0 +1,322 @@
+"""The report's files, and text that tries to be markup."""
+
+import csv
+import html
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from experiments import metrics, report
+
+
+def make_evaluation(label_names, *, n_examples=40):
+  """Returns an evaluation in which class 1 is always taken for class 0."""
+  n_classes = len(label_names)
+  targets = np.arange(n_examples) % n_classes
+  predicted = np.where(targets == 1, 0, targets)
+  probabilities = np.full((n_examples, n_classes), 0.1 / (n_classes - 1))
+  probabilities[np.arange(n_examples), predicted] = 0.9
+  return metrics.evaluate_log_probs(
+    log_probs=np.log(probabilities).astype(np.float32),
+    targets=targets,
+    label_names=label_names,
+    n_dropped=3,
+  )
+
+
+PREDICTIONS = [
+  report.Prediction(
+    text='Rates rise,\nagain',
+    expected='World',
+    label='Business',
+    probabilities={'World': 0.25, 'Business': 0.75},
+    n_tokens=4,
+  ),
+  report.Prediction(
+    text='Ünïcode 世界',
+    expected=None,
+    label='World',
+    probabilities={'World': 0.875, 'Business': 0.125},
+    n_tokens=3,
+  ),
+]
+
+
+def read_csv(path):
+  return list(csv.reader(io.StringIO(path.read_text())))
+
+
+def test_files_of_a_report(tmp_path):
+  directory = tmp_path / 'new' / 'report'
+  evaluation = make_evaluation(('World', 'Business'), n_examples=5)
+  paths = report.write_report(
+    directory, evaluation=evaluation, predictions=PREDICTIONS
+  )
+  assert [path.name for path in paths] == [
+    'confusion_matrix.png',
+    'confusion_matrix.csv',
+    'per_class.csv',
+    'predictions.jsonl',
+    'predictions.md',
+  ]
+  assert sorted(os.listdir(directory)) == sorted(path.name for path in paths)
+  # Targets 0 1 0 1 0, all predicted as 0.
+  assert read_csv(directory / 'confusion_matrix.csv') == [
+    ['expected', 'World', 'Business'],
+    ['World', '3', '0'],
+    ['Business', '2', '0'],
+  ]
+  [header, world, business] = read_csv(directory / 'per_class.csv')
+  assert header == ['class', 'precision', 'recall', 'f1', 'support']
+  assert world[0] == 'World'
+  assert [float(x) for x in world[1:]] == pytest.approx([3 / 5, 1, 3 / 4, 3])
+  assert business == ['Business', '0.0', '0.0', '0.0', '2']
+  lines = (directory / 'predictions.jsonl').read_text().splitlines()
+  assert [report.Prediction(**json.loads(line)) for line in lines] == (
+    PREDICTIONS
+  )
+  assert '世界' in lines[1]
+
+
+def test_an_earlier_report_is_replaced(tmp_path):
+  evaluation = make_evaluation(('a', 'b'))
+  report.write_report(tmp_path, evaluation=evaluation, predictions=PREDICTIONS)
+  report.write_report(tmp_path, evaluation=evaluation)
+  assert (tmp_path / 'predictions.jsonl').read_text() == ''
+  assert len(os.listdir(tmp_path)) == 5
+
+
+def test_names_with_commas_and_quotes_survive_csv(tmp_path):
+  names = ('a, "b"', 'c\nd')
+  report.write_report(tmp_path, evaluation=make_evaluation(names))
+  rows = read_csv(tmp_path / 'confusion_matrix.csv')
+  assert rows[0] == ['expected', *names]
+  assert [row[0] for row in rows[1:]] == list(names)
+
+
+def decode(png):
+  from matplotlib import image
+
+  return image.imread(io.BytesIO(png))
+
+
+@pytest.mark.parametrize('n_classes', [2, 5, 12, 13, 30, 31, 70])
+def test_confusion_matrix_of_any_size(n_classes):
+  names = [f'comp.sys.ibm.pc.hardware.{i}' for i in range(n_classes)]
+  evaluation = make_evaluation(names, n_examples=4 * n_classes)
+  picture = decode(report.confusion_matrix_png(evaluation))
+  height, width, _ = picture.shape
+  assert 300 < width < 3000
+  assert 300 < height < 3000
+
+
+def test_confusion_matrix_shows_the_errors():
+  """The cell of class 1 taken for class 0 is dark, that of the reverse not."""
+  evaluation = make_evaluation(('a', 'b', 'c'), n_examples=300)
+  picture = decode(report.confusion_matrix_png(evaluation))[..., :3]
+  dark = picture.sum(-1) < 1.2
+  rows = np.flatnonzero(dark.mean(1) > 0.15)
+  top, bottom = rows.min(), rows.max()
+  columns = np.flatnonzero(dark[top:bottom].mean(0) > 0.15)
+  left, right = columns.min(), columns.max()
+  cells = np.array(
+    [
+      [
+        np.median(
+          picture[
+            top + (bottom - top) * (6 * row + 1) // 18,
+            left + (right - left) * (6 * column + 1) // 18 + np.arange(5),
+          ]
+        )
+        for column in range(3)
+      ]
+      for row in range(3)
+    ]
+  )
+  np.testing.assert_array_equal(
+    cells < 0.5, [[True, False, False], [True, False, False], [False, False, 1]]
+  )
+
+
+@pytest.mark.parametrize(
+  'names', [('$x_$', '$\\frac{1}$'), ('世界', '体育'), ('', 'a' * 200)]
+)
+def test_confusion_matrix_takes_any_name(names):
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    assert report.confusion_matrix_png(make_evaluation(names))
+
+
+def test_a_class_without_examples():
+  evaluation = metrics.evaluate_log_probs(
+    log_probs=np.log(np.full((3, 2), 0.5, np.float32)),
+    targets=np.zeros(3, np.int32),
+    label_names=('seen', 'never'),
+  )
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    assert report.confusion_matrix_png(evaluation)
+  assert report.format_evaluation(evaluation).endswith(
+    'never     0.0000  0.0000  0.0000         0'
+  )
+
+
+def test_evaluation_for_a_terminal():
+  evaluation = make_evaluation(('World', 'Sci/Tech'), n_examples=5)
+  # p(expected) is 0.9 three times and 0.1 twice.
+  cross_entropy = -(3 * np.log(0.9) + 2 * np.log(0.1)) / 5
+  assert report.format_evaluation(evaluation) == (
+    f'accuracy 0.6000, cross-entropy {cross_entropy:.4f}, macro F1 0.3750 '
+    '(5 examples, 3 dropped as too long)\n'
+    '\n'
+    '          precision  recall      F1  examples\n'
+    'World        0.6000  1.0000  0.7500         3\n'
+    'Sci/Tech     0.0000  0.0000  0.0000         2'
+  )
+
+
+def test_predictions_for_a_terminal():
+  assert report.format_predictions(PREDICTIONS) == (
+    'expected World, predicted Business\n'
+    '  Business 0.750, World 0.250\n'
+    '  Rates rise, again\n'
+    '\n'
+    'predicted World\n'
+    '  World 0.875, Business 0.125\n'
+    '  Ünïcode 世界'
+  )
+
+
+def test_a_terminal_is_sent_no_control_characters():
+  text = report.format_predictions(
+    [
+      report.Prediction(
+        text='\x1b[31mred\x07 \x9b2J ' + 'long ' * 100,
+        expected='\x1b[0m',
+        label='b\x08',
+        probabilities={'b\x08': 1.0},
+        n_tokens=1,
+      )
+    ]
+  )
+  assert not re.search(r'[\x00-\x09\x0b-\x1f\x7f-\x9f]', text)
+  assert text.endswith(' …')
+  assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_predictions_as_markdown():
+  lines = report.predictions_markdown(PREDICTIONS).splitlines()
+  assert lines == [
+    '| text | expected | predicted | probabilities |',
+    '| --- | --- | --- | --- |',
+    '| Rates rise, again | World | **Business** '
+    '| Business 0.750, World 0.250 |',
+    '| Ünïcode 世界 |  | World | World 0.875, Business 0.125 |',
+  ]
+
+
+def test_markdown_cuts_long_texts_and_keeps_the_likeliest_classes():
+  [*_, line] = report.predictions_markdown(
+    [
+      report.Prediction(
+        text='x' * 1000,
+        expected='3',
+        label='3',
+        probabilities={str(i): [0.01, 0.94][i == 3] for i in range(7)},
+        n_tokens=9,
+      )
+    ]
+  ).splitlines()
+  assert line.startswith(f'| {"x" * 299}… | 3 | 3 | 3 0.940, 0 0.010, ')
+  assert line.count('0.010') == 4
+
+
+def rendered(markdown):
+  """Returns the HTML that TensorBoard shows for a Markdown text."""
+  with warnings.catch_warnings():
+    # TensorBoard's own copy of html5lib warns of itself when it is imported.
+    warnings.filterwarnings('ignore', message="html5lib's sanitizer is depre")
+    from tensorboard import plugin_util
+
+  return plugin_util.markdown_to_safe_html(markdown)
+
+
+MARKUP = [
+  '# no heading',
+  '1. no list',
+  '12) no list',
+  '- no list',
+  '+ no list',
+  '> no quote',
+  '--- no rule',
+  '===',
+  '[no link](http://example.com) ![no image](x.png)',
+  '<script>alert(1)</script><img src=x onerror=alert(1)>',
+  '*no* _emphasis_ __at__ **all** ~~here~~',
+  '`no code` ```nor here```',
+  'a | b | c',
+  '&lt; stays &amp; as it is',
+  'back\\slash \\* \\',
+  '$x$ for $5 and $6',
+  '    indented is no code',
+  ': definition',
+]
+
+
+def check_text_survives(text):
+  shown = rendered(report.escape_markdown(text))
+  tags = set(re.findall(r'</?\w+', shown))
+  assert tags <= {'<p', '</p'}
+  plain = html.unescape(re.sub(r'</?p>', '', shown)).strip()
+  assert plain == report._one_line(text)
+
+
+@pytest.mark.parametrize('text', MARKUP)
+def test_markup_is_shown_as_text(text):
+  check_text_survives(text)
+
+
+@given(
+  st.lists(
+    st.sampled_from([*'#*_-+=<>[](){}|`~!&;:.\\$1a "\'', 'http://a.b', '&#35;'])
+  ).map(''.join)
+  | st.text(st.characters(exclude_categories=['Cs', 'Co', 'Cn']))
+)
+def test_any_text_is_shown_as_text(text):
+  check_text_survives(text)
+
+
+@pytest.mark.parametrize('text', MARKUP)
+def test_markup_stays_in_its_cell(text):
+  prediction = report.Prediction(
+    text=text,
+    expected=text,
+    label=text,
+    probabilities={text: 1.0},
+    n_tokens=1,
+  )
+  shown = rendered(report.predictions_markdown([prediction]))
+  cells = re.findall(r'<td>(.*?)</td>', shown, re.DOTALL)
+  text = report._one_line(text)
+  assert [html.unescape(cell) for cell in cells] == [
+    text,
+    text,
+    text,
+    f'{text} 1.000',
+  ]
+
+
+def test_import_leaves_matplotlib_out():
+  code = (
+    'import sys, experiments.report; assert "matplotlib" not in sys.modules'
+  )
+  subprocess.run([sys.executable, '-c', code], check=True)
