@@ -1,16 +1,30 @@
 """trax's training loop: many steps a call, exact to resume, orderly to stop."""
 
+import contextlib
+import gzip
+import io
 import logging
+import pathlib
+import pickle
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from experiments import batches, trax_repairs, update
+from experiments import (
+  batches,
+  config,
+  experiment,
+  files,
+  run_dir,
+  trax_repairs,
+  update,
+)
 from experiments.checkpoints import Checkpoint, Checkpoints
 from experiments.errors import UserError
 from experiments.progress import Progress
 from experiments.records import Record, Records
+from experiments.signals import Interrupted
 
 trax_repairs.import_trax()
 from trax.supervised import training  # noqa: E402 (only once it is repaired)
@@ -18,25 +32,20 @@ from trax.supervised import training  # noqa: E402 (only once it is repaired)
 # Steps a call: enough to hide the call, few enough to stop soon.
 _MAX_STEPS_A_CALL = 64
 _MAX_TOKENS_A_CALL = 2**20
+# As trax compresses its own files.
+_GZIP_LEVEL = 2
 
 
 class Diverged(UserError):
   """The loss is not finite."""
+
+  run_status = run_dir.DIVERGED
 
   def __init__(self, step: int, loss: float):
     super().__init__(
       f'The loss of step {step} is {loss}. Lower LEARNING_RATE, or clip the '
       'gradients, e.g. Adam.clip_grad_norm = 1.0.'
     )
-    self.step = step
-
-
-class Interrupted(Exception):
-  """A signal ended the run in order, with a checkpoint."""
-
-  def __init__(self, signal_number: int, step: int):
-    super().__init__(f'stopped by signal {signal_number} at step {step}')
-    self.signal_number = signal_number
     self.step = step
 
 
@@ -78,15 +87,17 @@ class Loop(training.Loop):
       stop_signal: asked between calls; a signal's number ends the run.
       on_records: told of each group of new records, and of all restored ones.
     """
-    # Without an output_dir trax itself reads and writes no file.
-    super().__init__(
-      model,
-      [train_task],
-      eval_model=eval_model,
-      eval_tasks=[eval_task],
-      output_dir=None,
-      random_seed=random_seed,
-    )
+    # Without an output_dir trax itself reads and writes no file. That it then
+    # writes no metrics, as it prints, is not so here.
+    with contextlib.redirect_stdout(io.StringIO()):
+      super().__init__(
+        model,
+        [train_task],
+        eval_model=eval_model,
+        eval_tasks=[eval_task],
+        output_dir=None,
+        random_seed=random_seed,
+      )
     self._n_steps = n_steps
     self._checkpoints = checkpoints
     self._records = records
@@ -287,21 +298,49 @@ class Loop(training.Loop):
     import jax
 
     names = sorted(self._stats[0]) if self._stats else []
-    leaves = [
-      np.asarray(leaf)
-      for leaf in jax.tree_util.tree_leaves(self._train_state())
-    ]
+    train_state = self._train_state()
+    leaves = [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(train_state)]
     self._checkpoints.save(
       Checkpoint(
         step=self.step,
         leaves=leaves + [self._stat(name) for name in names],
         record={
+          'n_weights': len(jax.tree_util.tree_leaves(train_state.weights)),
+          'n_slots': len(jax.tree_util.tree_leaves(train_state.slots)),
           'stats': names,
           'eval_position': self._eval_tasks[0].labeled_data.position,
           'records': [list(record) for record in self._records],
         },
       )
     )
+
+  def export(self, path: pathlib.Path) -> None:
+    """Writes the model in trax's own format, for `Layer.init_from_file`.
+
+    Args:
+      path: model.pkl.gz; model.weights.npy.gz is written beside it.
+    """
+    from trax import layers as tl
+
+    flat_weights, flat_state = tl.flatten_weights_and_state(
+      self.model.weights, self.model.state
+    )
+    arrays = io.BytesIO()
+    for array in flat_weights:
+      np.save(arrays, np.asarray(array), allow_pickle=False)
+    description = {
+      # Where trax's reader expects arrays or the level of their compression.
+      'flat_weights': _GZIP_LEVEL,
+      'flat_state': [np.asarray(leaf) for leaf in flat_state],
+      'input_signature': self._batch_signature[: self.model.n_in],
+    }
+    for name, content in (
+      ('model.weights.npy.gz', arrays.getvalue()),
+      (path.name, pickle.dumps(description)),
+    ):
+      # Without a time, so that equal models are equal files.
+      compressed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+      files.write_atomic(path.with_name(name), compressed)
 
   def _restore(self) -> None:
     """Goes on from the newest checkpoint, or from the beginning."""
@@ -333,6 +372,59 @@ class Loop(training.Loop):
       self._history.append(old.split, old.metric, old.step, old.value)
     self._on_records(list(self._records))
     logging.info('Going on from the checkpoint of step %d', checkpoint.step)
+
+
+def make_loop(data: experiment.Data, **options) -> Loop:
+  """Makes the loop of the applied config.
+
+  Args:
+    data: the tokenized data set.
+    **options: `checkpoints`, `records`, `stop_signal` and `on_records` of Loop.
+
+  Raises:
+    UserError: no example of a split is within the length limits, or the
+      checkpoint does not fit the model.
+  """
+  parameters = config.parameters('experiment')
+  seed, n_classes = parameters['seed'], len(data.source.label_names)
+  train_stream, eval_stream = (
+    batches.BatchStream(
+      tokens,
+      batches.BatchPlan(
+        lengths=tokens.lengths, seed=seed, **experiment.buckets()
+      ),
+    )
+    for tokens in (data.train, data.test)
+  )
+  for split, stream in (('train', train_stream), ('test', eval_stream)):
+    if stream.plan.n_dropped:
+      logging.info(
+        '%d of %d %s examples are outside of the length limits and left out',
+        stream.plan.n_dropped,
+        stream.plan.n_dropped + stream.plan.n_kept,
+        split,
+      )
+  sample = experiment.sample_batch()
+  task = config.parameters('TrainTask')
+  task['optimizer'] = experiment.instance(task['optimizer'])
+  task['loss_layer'] = experiment.instance(task['loss_layer'])
+  if task.get('lr_schedule') is not None:
+    task['lr_schedule'] = experiment.instance(task['lr_schedule'])
+  evaluation = config.parameters('EvalTask')
+  evaluation['metrics'] = [
+    experiment.instance(metric) for metric in evaluation['metrics']
+  ]
+  return Loop(
+    experiment.make_model(n_classes=n_classes, mode='train'),
+    training.TrainTask(train_stream, sample_batch=sample, **task),
+    eval_model=experiment.make_model(n_classes=n_classes, mode='eval'),
+    eval_task=training.EvalTask(
+      eval_stream, sample_batch=sample, **evaluation
+    ),
+    n_steps=parameters['n_steps'],
+    random_seed=seed,
+    **options,
+  )
 
 
 def _fill_up(array: np.ndarray, length: int) -> np.ndarray:

@@ -1,0 +1,124 @@
+"""From a checked config to the parts of an experiment."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import config, text
+from experiments.datasets import source as datasets
+from experiments.errors import UserError
+
+
+class Data(NamedTuple):
+  """What an experiment learns from.
+
+  Attributes:
+    source: the data set.
+    vocabulary: its subword vocabulary.
+    train: token ids and labels of the train split.
+    test: those of the test split.
+  """
+
+  source: datasets.Source
+  vocabulary: text.Vocabulary
+  train: text.Tokens
+  test: text.Tokens
+
+
+def source_parameters() -> dict[str, Any]:
+  """Returns the applied config's arguments of `open_source`."""
+  tfds = config.parameters('TFDS')
+  return {
+    'name': tfds['dataset_name'],
+    'keys': tuple(tfds['keys']),
+    'data_dir': tfds.get('data_dir'),
+    'splits': tuple(config.parameters('experiment')['splits']),
+  }
+
+
+def open_data(source: datasets.Source, cache_dir: pathlib.Path) -> Data:
+  """Tokenizes a data set, or opens what is in the cache.
+
+  Args:
+    source: the data set.
+    cache_dir: where vocabularies and token ids are kept.
+
+  Raises:
+    UserError: the vocabulary cannot be had, or has more pieces than the
+      embedding has rows.
+  """
+  tokenize = config.parameters('Tokenize')
+  vocab_size = config.parameters('experiment')['vocab_size']
+  if tokenize['vocab_file'] is None:
+    vocabulary = text.build_vocabulary(
+      source=source, vocab_size=vocab_size, cache_dir=cache_dir
+    )
+  else:
+    vocabulary = text.load_vocabulary(
+      vocab_file=tokenize['vocab_file'], vocab_dir=tokenize.get('vocab_dir')
+    )
+  if vocabulary.size > vocab_size:
+    raise UserError(
+      f'{vocabulary.path} has {vocabulary.size} pieces, the embedding has '
+      f'{vocab_size} rows. Bind VOCAB_SIZE = {vocabulary.size} or more.'
+    )
+  tokens = {
+    split: text.tokenize_split(
+      source=source, split=split, vocabulary=vocabulary, cache_dir=cache_dir
+    )
+    for split in ('train', 'test')
+  }
+  return Data(source, vocabulary, tokens['train'], tokens['test'])
+
+
+def buckets() -> dict[str, Any]:
+  """Returns the applied config's buckets and length limits.
+
+  Returns:
+    'boundaries', 'batch_sizes', 'min_length' and 'max_length'.
+  """
+  bucket = config.parameters('BucketByLength')
+  lengths = config.parameters('FilterByLength')
+  return {
+    'boundaries': list(bucket['boundaries']),
+    'batch_sizes': list(bucket['batch_sizes']),
+    'min_length': lengths.get('min_length'),
+    'max_length': lengths.get('max_length'),
+  }
+
+
+def make_model(*, n_classes: int, mode: str):
+  """Makes the applied config's model.
+
+  Args:
+    n_classes: number of classes of the data set.
+    mode: 'train' or 'eval'.
+
+  Returns:
+    A trax layer without weights.
+  """
+  experiment = config.parameters('experiment')
+  return experiment['model'](
+    vocab_size=experiment['vocab_size'], n_classes=n_classes, mode=mode
+  )
+
+
+def sample_batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Returns an empty batch of the first bucket's shape, for initializing."""
+  bucket = buckets()
+  size, length = bucket['batch_sizes'][0], bucket['boundaries'][0]
+  return (
+    np.zeros((size, length), np.int32),
+    np.zeros(size, np.int32),
+    np.ones(size, np.float32),
+  )
+
+
+def instance(configurable_or_instance):
+  """Returns an object for what a config may name or make: @Adam, @Adam()."""
+  value = configurable_or_instance
+  is_function = isinstance(value, type) or (
+    callable(value) and hasattr(value, '__wrapped__')
+  )
+  return value() if is_function else value

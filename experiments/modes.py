@@ -1,0 +1,294 @@
+"""What the launcher can do: train and evaluate. Predicting: prediction.py."""
+
+import logging
+import os
+import pathlib
+import time
+import traceback
+from typing import Any
+
+import numpy as np
+
+from experiments import (
+  batches,
+  cache,
+  checkpoints,
+  config,
+  experiment,
+  files,
+  inference,
+  jax_setup,
+  metrics,
+  prediction,
+  records,
+  report,
+  run_dir,
+  signals,
+  tensorboard,
+)
+from experiments.datasets import source as datasets
+from experiments.errors import UserError
+
+_N_SHOWN_PREDICTIONS = 5
+
+
+def train(checked: config.Config, output_dir: pathlib.Path) -> None:
+  """Trains, evaluates on the whole test split and shows predictions.
+
+  Goes on where an earlier process stopped. What the user sees goes to stdout.
+
+  Args:
+    checked: the experiment.
+    output_dir: the run directory; made if missing.
+
+  Raises:
+    UserError: the data, the vocabulary or the directory will not do, or the
+      loss diverged.
+    training.Interrupted: Ctrl-C or SIGTERM; there is a checkpoint.
+  """
+  directory = run_dir.RunDir(output_dir)
+  if _is_finished(directory, checked):
+    _show_results(directory)
+    print(f'Finished before: {directory.path}. Nothing to do.')
+    return
+  run_dir.check_writable(directory.path)
+  config.apply(checked)
+  jax_setup.start_jax(cache_dir=cache.cache_dir())
+  source = datasets.open_source(**experiment.source_parameters())
+  data = experiment.open_data(source, cache.cache_dir())
+  with signals.StopSignal() as stop_signal, directory.locked():
+    if _is_finished(directory, checked):
+      print(f'Finished before: {directory.path}. Nothing to do.')
+      return
+    _start_run(directory, checked, data)
+    before = directory.read_run().get('seconds', 0.0)
+    start = time.time()
+
+    def note(status: str, **fields: Any) -> None:
+      directory.write_run(
+        status=status,
+        end=run_dir.now(),
+        seconds=round(before + time.time() - start, 3),
+        **fields,
+      )
+
+    try:
+      _train(directory, checked, data, stop_signal)
+    except Exception as error:
+      status = getattr(error, 'run_status', run_dir.FAILED)
+      note(
+        status,
+        steps=getattr(error, 'step', None)
+        or max(checkpoints.Checkpoints(directory.checkpoints).steps(), default=0),
+        error=None
+        if status == run_dir.INTERRUPTED
+        else ''.join(traceback.format_exception_only(error)).strip(),
+      )
+      raise
+    note(run_dir.FINISHED, error=None)
+  print(f'\nRun directory: {directory.path}')
+  print(f'TensorBoard:   tensorboard --logdir={directory.path.parent}')
+
+
+def evaluate(output_dir: pathlib.Path) -> None:
+  """Evaluates a run on the whole test split and writes its report anew.
+
+  Args:
+    output_dir: a run directory with a checkpoint.
+
+  Raises:
+    UserError: it is none, or its data cannot be had.
+  """
+  directory = run_dir.RunDir(output_dir).existing()
+  config.apply(config.check(config.parse([str(directory.config)], [])))
+  jax_setup.start_jax(cache_dir=cache.cache_dir())
+  source = datasets.open_source(**experiment.source_parameters())
+  data = experiment.open_data(source, cache.cache_dir())
+  classifier, step = prediction.load_classifier(directory)
+  with directory.locked():
+    _evaluate(directory, data, classifier, step)
+  print(f'\nEvaluated at step {step}: {directory.report}')
+
+
+def _is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
+  """Tells whether the run is done; refuses a directory of another config."""
+  if not directory.config.is_file():
+    if directory.path.is_dir() and set(os.listdir(directory.path)) - {'.lock'}:
+      raise UserError(
+        f'--output_dir={directory.path}: not empty, and no run directory (it '
+        'has no config.gin). Choose another directory.'
+      )
+    return False
+  differences = config.differences(directory.config.read_text(), checked.text)
+  if differences:
+    raise UserError(
+      f'--output_dir={directory.path} holds a run with another config:\n'
+      + '\n'.join(f'  {line}' for line in differences)
+      + '\nChoose another --output_dir, or remove this one.'
+    )
+  return directory.read_run().get('status') == run_dir.FINISHED
+
+
+def _start_run(
+  directory: run_dir.RunDir, checked: config.Config, data: experiment.Data
+) -> None:
+  """Writes what is known before step 1."""
+  # First, so that a directory with a config has all that the config needs.
+  files.write_atomic(
+    directory.vocabulary, pathlib.Path(data.vocabulary.path).read_bytes()
+  )
+  run = directory.read_run()
+  directory.write_run(
+    status=run_dir.RUNNING,
+    overrides=dict(checked.overrides),
+    seed=checked.macros.get('SEED'),
+    start=run.get('start', run_dir.now()),
+    end=None,
+    steps=run.get('steps', 0),
+    dataset=data.source.full_name,
+    splits=dict(data.source.splits),
+    n_examples=dict(data.source.n_examples),
+    labels=list(data.source.label_names),
+    error=None,
+    **run_dir.provenance(),
+  )
+  files.write_atomic(directory.config, checked.text)
+
+
+def _train(
+  directory: run_dir.RunDir,
+  checked: config.Config,
+  data: experiment.Data,
+  stop_signal: signals.StopSignal,
+) -> None:
+  from experiments import training
+
+  start = time.time()
+  events = _Events(directory)
+  tensorboard.rewrite(directory.path, [])
+  with tensorboard.EventWriter(directory.path) as writer, events:
+    writer.session_start(
+      {**checked.macros, **checked.overrides}, start_time=start
+    )
+    writer.text('config.gin', tensorboard.code_block(checked.text), 0)
+    loop = training.make_loop(
+      data,
+      checkpoints=checkpoints.Checkpoints(directory.checkpoints),
+      records=records.Records(directory.metrics),
+      stop_signal=stop_signal,
+      on_records=events.write,
+    )
+    try:
+      loop.run()
+    except training.Diverged:
+      writer.session_end(run_dir.DIVERGED, end_time=time.time())
+      raise
+    directory.write_run(steps=loop.step)
+    loop.export(directory.model)
+    classifier, step = prediction.load_classifier(directory)
+    _evaluate(directory, data, classifier, step)
+    writer.session_end(run_dir.FINISHED, end_time=time.time())
+
+
+class _Events:
+  """TensorBoard's copy of the records, in train/ and eval/."""
+
+  def __init__(self, directory: run_dir.RunDir):
+    self._directory = directory
+    self._writers: dict[str, tensorboard.EventWriter] = {}
+
+  def __enter__(self) -> '_Events':
+    return self
+
+  def __exit__(self, *_) -> None:
+    for writer in self._writers.values():
+      writer.close()
+
+  def write(self, new: list[records.Record]) -> None:
+    """Writes records; the first call holds all from before."""
+    if not self._writers:
+      for split in ('train', 'eval'):
+        events = self._directory.events(split)
+        tensorboard.rewrite(
+          events,
+          [(r.step, r.time, r.metric, r.value) for r in new if r.split == split],
+        )
+        self._writers[split] = tensorboard.EventWriter(events)
+      return
+    for record in new:
+      self._writers[record.split].scalars(
+        {record.metric: record.value}, record.step, record.time
+      )
+
+
+def _evaluate(
+  directory: run_dir.RunDir,
+  data: experiment.Data,
+  classifier: inference.Classifier,
+  step: int,
+) -> None:
+  """Evaluates exactly, writes and prints the report."""
+  log_probs, kept = classifier.log_probs(data.test)
+  n_dropped = int(np.sum(~kept))
+  if n_dropped:
+    logging.info('%d test examples are too long and left out', n_dropped)
+  evaluation = metrics.evaluate_log_probs(
+    log_probs=log_probs[kept],
+    targets=np.asarray(data.test.labels)[kept],
+    label_names=data.source.label_names,
+    n_dropped=n_dropped,
+  )
+  shown = np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
+  examples = [
+    prediction.describe(
+      text=data.vocabulary.decode(_ids(data.test, i)),
+      log_probs=log_probs[i],
+      label_names=data.source.label_names,
+      n_tokens=len(_ids(data.test, i)),
+      expected=data.source.label_names[int(data.test.labels[i])],
+    )
+    for i in shown
+  ]
+  report.write_report(
+    directory.report, evaluation=evaluation, predictions=examples
+  )
+  values = {
+    f'exact/{name}': value for name, value in evaluation.scalars().items()
+  }
+  events = directory.events('test')
+  tensorboard.rewrite(events, [])
+  with tensorboard.EventWriter(events) as writer:
+    writer.scalars(values, step)
+    png = (directory.report / 'confusion_matrix.png').read_bytes()
+    writer.image('confusion_matrix', png, step)
+    markdown = (directory.report / 'predictions.md').read_text()
+    writer.text('predictions', markdown, step)
+  kept_records = [
+    record
+    for record in records.read_records(directory.metrics)
+    if record.split != 'test'
+  ]
+  now = time.time()
+  records.Records(directory.metrics).replace(
+    kept_records
+    + [
+      records.Record(step, 'test', name, value, now)
+      for name, value in values.items()
+    ]
+  )
+  directory.write_run(metrics=evaluation.to_dict())
+  print(report.format_evaluation(evaluation))
+  print()
+  print(report.format_predictions(examples))
+
+
+def _ids(tokens, i: int) -> np.ndarray:
+  return np.asarray(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]])
+
+
+def _show_results(directory: run_dir.RunDir) -> None:
+  values = directory.read_run().get('metrics')
+  if values:
+    evaluation = metrics.Evaluation.from_dict(values)
+    print(report.format_evaluation(evaluation))
+    print()

@@ -1,0 +1,233 @@
+"""Predictions: from a run directory and lines of text to lines of JSON."""
+
+import json
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from experiments import (
+  cache,
+  checkpoints,
+  config,
+  experiment,
+  inference,
+  jax_setup,
+  report,
+  run_dir,
+  text,
+)
+from experiments.errors import UserError
+
+# Enough for full batches, little enough for memory and for the first answer.
+_LINES_AT_ONCE = 4096
+
+
+def predict(output_dir: pathlib.Path, input_path: str) -> None:
+  """Classifies texts; prints one JSON object a line, in the order of the input.
+
+  The input holds one text a line, or JSON objects with a 'text' and perhaps an
+  'id', which is passed through. It is read as JSON if its name ends in .jsonl
+  or its first line that is not empty starts with '{'. A line that cannot be
+  classified is answered in its place with an 'error'.
+
+  Args:
+    output_dir: a run directory with a checkpoint.
+    input_path: a file, or '-' for stdin.
+
+  Raises:
+    UserError: the directory or the file will not do, or some lines could not
+      be classified; how many is in the message.
+  """
+  directory = run_dir.RunDir(output_dir).existing()
+  config.apply(config.check(config.parse([str(directory.config)], [])))
+  jax_setup.start_jax(cache_dir=cache.cache_dir())
+  classifier, _ = load_classifier(directory)
+  vocabulary = text.load_vocabulary(
+    vocab_file=str(directory.vocabulary), vocab_dir=None
+  )
+  labels = directory.read_run()['labels']
+  n_lines = n_errors = 0
+  with _open(input_path) as file:
+    for lines in _chunks(file, _LINES_AT_ONCE):
+      if not n_lines:
+        is_json = _is_json(input_path, lines)
+      parsed = [_parse(line, is_json) for line in lines]
+      _classify(parsed, classifier, vocabulary, labels)
+      for answer in parsed:
+        answer.pop('text', None)
+        print(json.dumps(answer, ensure_ascii=False))
+        n_errors += 'error' in answer
+      sys.stdout.flush()
+      n_lines += len(lines)
+  if n_errors:
+    raise UserError(
+      f'--input={input_path}: {n_errors} of {n_lines} lines could not be '
+      "classified; their answers have an 'error'."
+    )
+
+
+def load_classifier(
+  directory: run_dir.RunDir,
+) -> tuple[inference.Classifier, int]:
+  """Loads the model of a run, whose config is applied.
+
+  Args:
+    directory: a run directory.
+
+  Returns:
+    The classifier, and the step of its checkpoint.
+
+  Raises:
+    UserError: there is no checkpoint, or it does not fit the model.
+  """
+  checkpoint = checkpoints.Checkpoints(directory.checkpoints).load_newest()
+  if checkpoint is None:
+    raise UserError(
+      f'{directory.checkpoints} holds no checkpoint. Train first: '
+      f'python launcher.py --gin_file={directory.config} '
+      f'--output_dir={directory.path}'
+    )
+  import jax
+
+  model = experiment.make_model(
+    n_classes=len(directory.read_run()['labels']), mode='eval'
+  )
+  inputs = experiment.sample_batch()[0]
+  weights, state = model.weights_and_state_signature(
+    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+  )
+  record = checkpoint.record
+  start_of_state = record['n_weights'] + record['n_slots']
+  return (
+    inference.Classifier(
+      model,
+      weights=_fill(weights, checkpoint.leaves, directory),
+      state=_fill(state, checkpoint.leaves[start_of_state:], directory),
+      **experiment.buckets(),
+    ),
+    checkpoint.step,
+  )
+
+
+def describe(
+  *,
+  text: str,
+  log_probs: np.ndarray,
+  label_names: Sequence[str],
+  n_tokens: int,
+  expected: str | None = None,
+) -> report.Prediction:
+  """Names a row of log-probabilities.
+
+  Args:
+    text: the text.
+    log_probs: float32 [n_classes].
+    label_names: the classes by name.
+    n_tokens: number of token ids of the text.
+    expected: the class by name, if it is known.
+  """
+  probabilities = np.exp(log_probs.astype(np.float64))
+  return report.Prediction(
+    text=text,
+    expected=expected,
+    label=label_names[int(np.argmax(log_probs))],
+    probabilities=dict(
+      zip(label_names, map(float, probabilities), strict=True)
+    ),
+    n_tokens=n_tokens,
+  )
+
+
+def _fill(tree, leaves: list[np.ndarray], directory: run_dir.RunDir):
+  """Puts the first of some leaves into a tree of signatures."""
+  import jax
+
+  signatures, structure = jax.tree_util.tree_flatten(tree)
+  leaves = leaves[: len(signatures)]
+  if [leaf.shape for leaf in leaves] != [s.shape for s in signatures]:
+    raise UserError(
+      f'The checkpoint in {directory.checkpoints} does not fit the model: the '
+      'code of the model has changed since it was trained.'
+    )
+  return jax.tree_util.tree_unflatten(structure, leaves)
+
+
+def _open(path: str) -> BinaryIO:
+  if path == '-':
+    return sys.stdin.buffer
+  try:
+    return open(path, 'rb')
+  except OSError as error:
+    raise UserError(
+      f'--input={path}: {error.strerror}. Give a file with one text a line, or '
+      '- for stdin.'
+    ) from error
+
+
+def _chunks(file: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
+  chunk: list[bytes] = []
+  for line in file:
+    chunk.append(line)
+    if len(chunk) == size:
+      yield chunk
+      chunk = []
+  if chunk:
+    yield chunk
+
+
+def _is_json(path: str, lines: list[bytes]) -> bool:
+  first = next((line for line in lines if line.strip()), b'')
+  return path.endswith('.jsonl') or first.lstrip().startswith(b'{')
+
+
+def _parse(line: bytes, is_json: bool) -> dict[str, Any]:
+  """Returns {'text': …} or {'error': …}, with the 'id' if there is one."""
+  try:
+    decoded = line.decode('utf-8').strip()
+  except UnicodeDecodeError as error:
+    return {'error': f'not UTF-8: byte {error.start}'}
+  if not decoded:
+    return {'error': 'empty line'}
+  if not is_json:
+    return {'text': decoded}
+  try:
+    value = json.loads(decoded)
+  except (ValueError, RecursionError) as error:
+    return {'error': f'not JSON: {error}'}
+  if not isinstance(value, dict):
+    return {'error': 'not a JSON object'}
+  answer = {'id': value['id']} if 'id' in value else {}
+  content = value.get('text')
+  if not isinstance(content, str):
+    return {**answer, 'error': "no 'text' that is a string"}
+  if not content.strip():
+    return {**answer, 'error': 'empty text'}
+  return {**answer, 'text': content}
+
+
+def _classify(
+  answers: list[dict[str, Any]],
+  classifier: inference.Classifier,
+  vocabulary: text.Vocabulary,
+  labels: Sequence[str],
+) -> None:
+  """Adds label, probabilities and tokens, or an error, to each with a text."""
+  open_answers = [answer for answer in answers if 'text' in answer]
+  tokens = text.tokens_of(
+    [answer['text'] for answer in open_answers], vocabulary
+  )
+  log_probs, kept = classifier.log_probs(tokens)
+  for i, answer in enumerate(open_answers):
+    n_tokens = int(tokens.lengths[i])
+    if kept[i]:
+      described = describe(
+        text='', log_probs=log_probs[i], label_names=labels, n_tokens=n_tokens
+      )
+      answer['label'] = described.label
+      answer['probabilities'] = described.probabilities
+    else:
+      answer['error'] = 'length outside of FilterByLength'
+    answer['tokens'] = n_tokens

@@ -1,0 +1,55 @@
+"""Ctrl-C and SIGTERM, taken in order."""
+
+import signal
+from types import FrameType
+
+
+class Terminated(BaseException):
+  """SIGTERM; what KeyboardInterrupt is for Ctrl-C."""
+
+
+class Interrupted(Exception):
+  """A signal ended a run in order, with a checkpoint."""
+
+  run_status = 'interrupted'
+
+  def __init__(self, signal_number: int, step: int):
+    super().__init__(
+      f'Stopped at step {step}, with a checkpoint. The same command goes on.'
+    )
+    self.signal_number = signal_number
+    self.step = step
+
+
+class StopSignal:
+  """Notes a first Ctrl-C or SIGTERM, and lets a second one end the work.
+
+  A context manager. Called, it returns the signal's number, or None.
+  """
+
+  def __init__(self):
+    self._number: int | None = None
+    self._previous: dict[int, object] = {}
+
+  def __enter__(self) -> 'StopSignal':
+    for number in (signal.SIGINT, signal.SIGTERM):
+      self._previous[number] = signal.signal(number, self._note)
+    return self
+
+  def __exit__(self, *_) -> None:
+    for number, handler in self._previous.items():
+      signal.signal(number, handler)  # type: ignore[arg-type]
+
+  def __call__(self) -> int | None:
+    return self._number
+
+  def _note(self, number: int, frame: FrameType | None) -> None:
+    if self._number is not None:
+      raise_for(number, frame)
+    self._number = number
+
+
+def raise_for(number: int, frame: FrameType | None = None) -> None:
+  """Raises KeyboardInterrupt for SIGINT and `Terminated` for SIGTERM."""
+  del frame
+  raise KeyboardInterrupt if number == signal.SIGINT else Terminated
