@@ -168,13 +168,18 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
 
 def _download_failed(name: str, reason: str, data_dir: pathlib.Path) -> str:
   if _base_name(name) == AG_NEWS:
+    command = (
+      'python launcher.py --mode=prepare --gin_file=gin/agnews.gin '
+      '--source=ag_news_csv.tar.gz'
+    )
+    if data_dir != storage.resolve_data_dir(None):
+      command += f' --gin_bindings="DATA_DIR={str(data_dir)!r}"'
     return (
-      f'data set {name!r} is not in {str(data_dir)!r}, and its download failed: '
-      f'{reason}\n'
+      f'data set {name!r} is not in {str(data_dir)!r}, and its download '
+      f'failed: {reason}\n'
       f'Get ag_news_csv.tar.gz ({AG_NEWS_BYTES:,} bytes, sha256 '
       f'{AG_NEWS_SHA256}), e.g. with a browser from {_AG_NEWS_URL}\n'
-      'Then: python launcher.py --mode=prepare --gin_file=gin/agnews.gin '
-      '--source=ag_news_csv.tar.gz'
+      f'Then: {command}'
     )
   return (
     f'data set {name!r} is not in {str(data_dir)!r}, and TFDS cannot prepare '

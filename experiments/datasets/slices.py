@@ -31,6 +31,7 @@ class Slice:
 
   @property
   def n_examples(self) -> int:
+    """The number of rows."""
     return sum(piece.stop - piece.start for piece in self.pieces)
 
 

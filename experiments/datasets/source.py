@@ -59,7 +59,7 @@ class Source:
       UserError: a text is not UTF-8, a row has no label, or a file is damaged.
     """
     row = 0
-    for texts, labels in self._read_raw(split, batch_size):
+    for texts, labels in self.read_columns(split, batch_size):
       bad = (labels < 0) | (labels >= len(self.label_names))
       if bad.any():
         at = int(bad.argmax())
@@ -72,8 +72,8 @@ class Source:
       yield self._join(texts, split, row), labels.astype(np.int32)
       row += len(labels)
 
-  def _read_raw(
-    self, split: str, batch_size: int
+  def read_columns(
+    self, split: str, batch_size: int = 1024
   ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
     import tensorflow as tf
