@@ -68,7 +68,8 @@ bench: install  ## measure speed
 	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || exit; done
 
 lock: install  ## choose versions again, by setup.cfg; UPGRADE=1 takes newest
-	@CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet \
+	@CUSTOM_COMPILE_COMMAND='make lock' PYTHONWARNINGS=ignore \
+	  $(BIN)/pip-compile --quiet \
 	  --extra dev --allow-unsafe --strip-extras --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 	  $(if $(UPGRADE),--upgrade) --output-file requirements.lock setup.cfg
