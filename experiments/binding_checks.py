@@ -75,10 +75,11 @@ def _check_parameter(binding: Binding) -> None:
   if configurables.is_model(selector):
     reason = reason or schema.SET_FOR_MODELS.get(parameter)
   signature = configurables.signature(selector)
-  if parameter not in signature.defaults and not signature.is_open:
+  known = signature.defaults
+  if parameter not in known and not signature.is_open:
     raise UserError(
       f'{binding.place}: {short(selector)} has no parameter {parameter}.'
-      + did_you_mean(parameter, signature.defaults)
+      + (did_you_mean(parameter, known) or f' It has {", ".join(known)}.')
     )
   if reason:
     raise UserError(f'{binding.place}: {name} cannot be bound: {reason}.')
@@ -176,13 +177,13 @@ def checked(
     return value
   try:
     return spec.normalised(value)
-  except schema.WrongValueError as error:
+  except schema.WrongValueError:
     source = origin(binding, bindings)
     subject = shown(binding)
     if source.is_macro:
       subject = f'macro {source.name}, which gives {subject},'
     raise UserError(
-      f'{source.place}: {subject} must be {error}, not '
+      f'{source.place}: {subject} must be {spec.expected}, not '
       f'{shortened(shortened_references(value))}.'
     ) from None
 

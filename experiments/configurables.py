@@ -119,9 +119,13 @@ def import_modules(imports: Iterable[Import]) -> None:
       ) from error
     except Exception as error:
       frame = traceback.extract_tb(error.__traceback__)[-1]
+      file, line = frame.filename, frame.lineno
+      reason = str(error)
+      if isinstance(error, SyntaxError):
+        file, line, reason = error.filename or file, error.lineno, error.msg
       raise UserError(
         f'{statement.place}: importing {statement.module} failed in '
-        f'{frame.filename}:{frame.lineno}: {type(error).__name__}: {error}'
+        f'{file}:{line}: {type(error).__name__}: {reason}'
       ) from error
 
 
@@ -160,8 +164,14 @@ def complete(selector: str) -> str:
     shorts = ' or '.join(map(short, found))
     raise UserError(f'{selector} is ambiguous. Write {shorts}.')
   message = f'there is no configurable {selector}.'
-  candidates = {short(name): short(name) for name in names()}
-  raise UserError(message + did_you_mean(selector, candidates))
+  candidates = [short(name) for name in names()]
+  raise UserError(
+    message
+    + (
+      did_you_mean(selector, candidates)
+      or ' Import the module that registers it in the gin file.'
+    )
+  )
 
 
 def short(selector: str) -> str:
@@ -237,14 +247,13 @@ def called_by(selector: str) -> tuple[str, ...]:
 
 
 def _selector_of(thing: Any) -> str | None:
-  from gin import config
-
+  """Returns what a function or class is registered as, if gin wrapped it."""
   if not isinstance(thing, types.FunctionType | type):
     return None
-  configurable = config._INVERSE_REGISTRY.get(inspect.unwrap(thing))
-  if configurable is None or configurable.selector in _EXTERNAL:
-    return None
-  return configurable.selector
+  for selector, configurable in _registry().items():
+    if configurable.wrapper is thing and selector not in _EXTERNAL:
+      return selector
+  return None
 
 
 def _named_in(function: Callable) -> Iterator[Any]:

@@ -345,8 +345,14 @@ def _reason(message: str) -> str:
   if match:
     token = match[1]
     if re.fullmatch(r'\w+', token) and not token[0].isdigit():
-      return f"{token} is no value. A string needs quotes: '{token}'."
+      return (
+        f"{token} is no value. A string needs quotes, '{token}'; a "
+        f'configurable an @, @{token}.'
+      )
     return f'{token} is no value.'
+  if message == 'Unable to parse value.':
+    return 'expected a number, a quoted string, a list, @name or %MACRO.'
   message = message.removeprefix("Couldn't parse statement, ").rstrip('.')
+  message = message.replace('Expected newline', 'expected the end of the line')
   message = re.sub(r'\s+', ' ', message)
   return f'{message[:1].lower()}{message[1:]}.'

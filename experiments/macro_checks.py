@@ -64,10 +64,10 @@ def checked_macro(binding: Binding, value: Any) -> Any:
     return value
   try:
     return entry.spec.normalised(value)
-  except schema.WrongValueError as error:
+  except schema.WrongValueError:
     raise UserError(
-      f'{binding.place}: macro {binding.name} must be {error}, not '
-      f'{shortened(value)}.'
+      f'{binding.place}: macro {binding.name} must be {entry.spec.expected}, '
+      f'not {shortened(value)}.'
     ) from None
 
 
@@ -136,12 +136,12 @@ def check_bucket_sizes(
     return
   n_boundaries, n_sizes = len(boundaries_value), len(sizes_value)
   if n_sizes != n_boundaries + 1:
-    boundaries = origin(boundaries, bindings)
-    sizes = origin(sizes, bindings)
+    pair = [origin(sizes, bindings), origin(boundaries, bindings)]
+    last = max(pair, key=lambda b: (bool(b.place.flag), b.source, -b.depth))
     raise UserError(
-      f'{sizes.place}: {sizes.name} has {n_sizes} sizes for {n_boundaries} '
-      f'boundaries; expected {n_boundaries + 1}, one a boundary and one for '
-      f'what is longer.\n{boundaries.name} is bound in {boundaries.place}.'
+      f'{last.place}: {pair[0].name} must have one value more than '
+      f'{pair[1].name}, for what is longer than the last boundary; there are '
+      f'{n_sizes} and {n_boundaries}.'
     )
 
 

@@ -61,6 +61,10 @@ def _is_string(value) -> bool:
   return isinstance(value, str) and bool(value.strip())
 
 
+def _is_reference(value) -> bool:
+  return isinstance(value, Reference)
+
+
 def _are_strings(value) -> bool:
   return isinstance(value, list | tuple) and all(map(_is_string, value))
 
@@ -134,9 +138,9 @@ FUNCTION = _spec(
   'a reference without brackets, such as @mean_embedding',
   lambda value: isinstance(value, Reference) and not value.evaluate,
 )
-REFERENCE = _spec(
-  'a reference, such as @Adam', lambda value: isinstance(value, Reference)
-)
+OPTIMIZER = _spec('a reference, such as @Adam', _is_reference)
+SCHEDULE = _spec('a reference, such as @warmup', _is_reference)
+LOSS = _spec('a reference, such as @CrossEntropyLoss', _is_reference)
 REFERENCES = _spec(
   'a list of references, such as [@CrossEntropyLoss, @Accuracy]',
   lambda value: (
@@ -193,12 +197,12 @@ MACROS: Mapping[str, MacroEntry] = {
     FUNCTION, 'a function of vocab_size, n_classes and mode that returns layers'
   ),
   'EMBEDDING_SIZE': MacroEntry(SIZE, 'width of the embedding'),
-  'OPTIMIZER': MacroEntry(REFERENCE, "one of trax's optimizers"),
+  'OPTIMIZER': MacroEntry(OPTIMIZER, "one of trax's optimizers"),
   'LEARNING_RATE': MacroEntry(
     POSITIVE, 'learning rate of the optimizer, or the peak of its schedule'
   ),
   'LR_SCHEDULE': MacroEntry(
-    optional(REFERENCE), "one of trax's schedules; None: the optimizer's rate"
+    optional(SCHEDULE), "one of trax's schedules; None: the optimizer's rate"
   ),
   'N_STEPS': MacroEntry(SIZE, 'training steps in total'),
   'N_STEPS_PER_CHECKPOINT': MacroEntry(
@@ -235,9 +239,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'seed': SEED,
   },
   'trax.supervised.training.TrainTask': {
-    'optimizer': REFERENCE,
-    'loss_layer': REFERENCE,
-    'lr_schedule': optional(REFERENCE),
+    'optimizer': OPTIMIZER,
+    'loss_layer': LOSS,
+    'lr_schedule': optional(SCHEDULE),
     'n_steps_per_checkpoint': SIZE,
   },
   'trax.supervised.training.EvalTask': {
@@ -254,10 +258,10 @@ SET_BY_FRAMEWORK: Mapping[tuple[str, str], str] = {
   ('TFDS', 'shuffle_train'): 'SEED gives the order of the data',
   ('Tokenize', 'keys'): 'KEYS says which text is read',
   ('Tokenize', 'vocab_type'): 'vocabularies are subword vocabularies',
-  ('FilterByLength', 'length_keys'): 'the text counts',
-  ('FilterByLength', 'length_axis'): 'the text counts',
-  ('BucketByLength', 'length_keys'): 'the text counts',
-  ('BucketByLength', 'length_axis'): 'the text counts',
+  ('FilterByLength', 'length_keys'): 'the length of the text counts',
+  ('FilterByLength', 'length_axis'): 'the length of the text counts',
+  ('BucketByLength', 'length_keys'): 'the length of the text counts',
+  ('BucketByLength', 'length_axis'): 'the length of the text counts',
   ('TrainTask', 'labeled_data'): 'it comes from DATASET',
   ('TrainTask', 'sample_batch'): 'it comes from DATASET',
   ('EvalTask', 'labeled_data'): 'it comes from DATASET',
