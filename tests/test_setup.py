@@ -143,6 +143,18 @@ def test_the_wheel_holds_every_module_and_gin_file(tmp_path):
   assert names == modules | gin_files | {'launcher.py'}
 
 
+def test_the_command_that_is_installed_exists(setup_cfg):
+  scripts = setup_cfg['options.entry_points']['console_scripts'].strip()
+  assert scripts == 'trax-experiments = launcher:run'
+  launcher = ast.parse((ROOT / 'launcher.py').read_bytes())
+  functions = {
+    node.name: node.args
+    for node in launcher.body
+    if isinstance(node, ast.FunctionDef)
+  }
+  assert not ast.unparse(functions['run'])
+
+
 @pytest.fixture
 def checkout(tmp_path):
   """A checkout with a Makefile, a lock of no packages and no `.venv`."""
