@@ -7,7 +7,7 @@ from typing import Any
 from experiments import configurables, schema
 from experiments.configurables import MISSING, short
 from experiments.errors import UserError
-from experiments.gin_files import Binding
+from experiments.gin_statements import Binding
 from experiments.gin_values import (
   Macro,
   Reference,

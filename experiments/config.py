@@ -16,7 +16,7 @@ from experiments import (
   schema,
 )
 from experiments.errors import UserError
-from experiments.gin_files import Binding, Import, read, read_text
+from experiments.gin_statements import Binding, Import, read, read_text
 from experiments.gin_values import (
   Macro,
   Reference,

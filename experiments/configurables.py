@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments.errors import UserError
-from experiments.gin_files import Import
+from experiments.gin_statements import Import
 from experiments.suggestions import did_you_mean
 
 MISSING = inspect.Parameter.empty

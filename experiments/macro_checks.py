@@ -8,7 +8,7 @@ from typing import Any
 
 from experiments import schema
 from experiments.errors import UserError
-from experiments.gin_files import Binding
+from experiments.gin_statements import Binding
 from experiments.gin_values import (
   REQUIRED,
   Macro,

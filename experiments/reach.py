@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from experiments.gin_files import Binding
+from experiments.gin_statements import Binding
 from experiments.gin_values import Macro, Reference, leaves
 
 Key = tuple[str, str, str]
