@@ -82,10 +82,10 @@ def main() -> None:
     FLAGS.output_dir
     or run_dir.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
   )
-  from experiments import modes
+  from experiments import dry_run, modes
 
   if FLAGS.dry_run:
-    modes.dry_run(checked, output_dir)
+    dry_run.show(checked, output_dir)
   elif FLAGS.mode == 'prepare':
     modes.prepare(checked, FLAGS.source)
   else:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import config, text
+from experiments import config, quiet, text
 from experiments.datasets import source as datasets
 from experiments.errors import UserError
 
@@ -37,39 +37,67 @@ def source_parameters() -> dict[str, Any]:
   }
 
 
-def open_data(source: datasets.Source, cache_dir: pathlib.Path) -> Data:
-  """Tokenizes a data set, or opens what is in the cache.
-
-  Args:
-    source: the data set.
-    cache_dir: where vocabularies and token ids are kept.
+def open_source() -> datasets.Source:
+  """Opens the applied config's data set; makes or downloads a missing one.
 
   Raises:
-    UserError: the vocabulary cannot be had, or has more pieces than the
-      embedding has rows.
+    UserError: it cannot be had, or lacks a key or a split.
+  """
+  quiet.import_tensorflow()
+  return datasets.open_source(**source_parameters())
+
+
+def open_vocabulary(
+  source: datasets.Source, cache_dir: pathlib.Path
+) -> text.Vocabulary:
+  """Opens the applied config's vocabulary, or builds it.
+
+  Args:
+    source: the data set, from whose train split one is built.
+    cache_dir: where a built one is kept.
+
+  Raises:
+    UserError: it cannot be had, or has more pieces than the embedding has rows.
   """
   tokenize = config.parameters('Tokenize')
   vocab_size = config.parameters('experiment')['vocab_size']
   if tokenize['vocab_file'] is None:
-    vocabulary = text.build_vocabulary(
+    return text.build_vocabulary(
       source=source, vocab_size=vocab_size, cache_dir=cache_dir
     )
-  else:
-    vocabulary = text.load_vocabulary(
-      vocab_file=tokenize['vocab_file'], vocab_dir=tokenize.get('vocab_dir')
-    )
+  vocabulary = text.load_vocabulary(
+    vocab_file=tokenize['vocab_file'], vocab_dir=tokenize.get('vocab_dir')
+  )
   if vocabulary.size > vocab_size:
     raise UserError(
       f'{vocabulary.path} has {vocabulary.size} pieces, the embedding has '
       f'{vocab_size} rows. Bind VOCAB_SIZE = {vocabulary.size} or more.'
     )
-  tokens = {
-    split: text.tokenize_split(
+  return vocabulary
+
+
+def open_data(
+  source: datasets.Source,
+  vocabulary: text.Vocabulary,
+  cache_dir: pathlib.Path,
+) -> Data:
+  """Tokenizes a data set, or opens what is in the cache.
+
+  Args:
+    source: the data set.
+    vocabulary: its vocabulary.
+    cache_dir: where token ids are kept.
+
+  Raises:
+    UserError: the data set is damaged, or the cache cannot be written.
+  """
+  train, test = (
+    text.tokenize_split(
       source=source, split=split, vocabulary=vocabulary, cache_dir=cache_dir
     )
     for split in ('train', 'test')
-  }
-  return Data(source, vocabulary, tokens['train'], tokens['test'])
+  )
+  return Data(source, vocabulary, train, test)
 
 
 def buckets() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the launcher can do: train and evaluate. Predicting: prediction.py."""
+"""What the launcher can do, but for predicting and the dry run."""
 
 import logging
 import os
@@ -20,13 +20,14 @@ from experiments import (
   jax_setup,
   metrics,
   prediction,
+  quiet,
   records,
   report,
   run_dir,
   signals,
   tensorboard,
+  text,
 )
-from experiments.datasets import source as datasets
 from experiments.errors import UserError
 
 _N_SHOWN_PREDICTIONS = 5
@@ -54,8 +55,9 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
   run_dir.check_writable(directory.path)
   config.apply(checked)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
-  source = datasets.open_source(**experiment.source_parameters())
-  data = experiment.open_data(source, cache.cache_dir())
+  source = experiment.open_source()
+  vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
+  data = experiment.open_data(source, vocabulary, cache.cache_dir())
   with signals.StopSignal() as stop_signal, directory.locked():
     if _is_finished(directory, checked):
       print(f'Finished before: {directory.path}. Nothing to do.')
@@ -102,12 +104,39 @@ def evaluate(output_dir: pathlib.Path) -> None:
   directory = run_dir.RunDir(output_dir).existing()
   config.apply(config.check(config.parse([str(directory.config)], [])))
   jax_setup.start_jax(cache_dir=cache.cache_dir())
-  source = datasets.open_source(**experiment.source_parameters())
-  data = experiment.open_data(source, cache.cache_dir())
+  vocabulary = text.load_vocabulary(vocab_file=str(directory.vocabulary))
+  source = experiment.open_source()
+  data = experiment.open_data(source, vocabulary, cache.cache_dir())
   classifier, step = prediction.load_classifier(directory)
   with directory.locked():
     _evaluate(directory, data, classifier, step)
   print(f'\nEvaluated at step {step}: {directory.report}')
+
+
+def prepare(checked: config.Config, source: str) -> None:
+  """Imports a CSV copy of AG News as the data set that TFDS would make.
+
+  Args:
+    checked: the experiment, for its DATASET and DATA_DIR.
+    source: the .tar.gz, or a directory with train.csv and test.csv.
+
+  Raises:
+    UserError: the config is for another data set, or the source will not do.
+  """
+  from experiments.datasets import ag_news
+
+  config.apply(checked)
+  parameters = experiment.source_parameters()
+  if parameters['name'].partition(':')[0] != 'ag_news_subset':
+    raise UserError(
+      f'--mode=prepare makes ag_news_subset, and DATASET is '
+      f'{parameters["name"]!r}. Give --gin_file=gin/agnews.gin.'
+    )
+  quiet.import_tensorflow()
+  imported = ag_news.prepare_ag_news(
+    source_path=source, data_dir=parameters['data_dir']
+  )
+  print(f'Prepared: {imported.path}')
 
 
 def _is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:

@@ -1,0 +1,105 @@
+"""Shows what a run would do, and does none of it."""
+
+import pathlib
+import tempfile
+
+import numpy as np
+
+from experiments import batch_plan, cache, config, experiment, quiet, run_dir
+from experiments import text as texts
+from experiments.datasets import source as datasets
+
+
+def show(checked: config.Config, output_dir: pathlib.Path) -> None:
+  """Prints the config, the data, the buckets and the size of the model.
+
+  Trains nothing and leaves nothing on disk: what a run would compute and keep
+  is computed in a temporary directory.
+
+  Args:
+    checked: the experiment.
+    output_dir: where a run would write.
+
+  Raises:
+    UserError: as a run would.
+  """
+  run_dir.check_writable(output_dir)
+  config.apply(checked)
+  print(checked.text)
+  quiet.import_tensorflow()
+  parameters = experiment.source_parameters()
+  source = datasets.find_source(**parameters)
+  if source is None:
+    print(
+      f'{parameters["name"]} is not prepared: a run makes or downloads it. Its '
+      'size, labels and buckets are known then.'
+    )
+  else:
+    _show_source(source)
+    with tempfile.TemporaryDirectory() as directory:
+      _show_buckets(source, pathlib.Path(directory))
+    _show_model(len(source.label_names))
+  print(f'Output directory: {output_dir}')
+
+
+def _show_source(source: datasets.Source) -> None:
+  print(f'Data set: {source.full_name}')
+  for split in ('train', 'test'):
+    print(f'  {split}: {source.n_examples[split]:,} ({source.splits[split]})')
+  print(f'  labels: {", ".join(source.label_names)}\n')
+
+
+def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
+  vocabulary = _vocabulary(source, aside)
+  print(f'Vocabulary: {vocabulary.size} pieces, {vocabulary.path.name}\n')
+  for split in ('train', 'test'):
+    arguments = {'source': source, 'split': split, 'vocabulary': vocabulary}
+    tokens = texts.find_tokens(**arguments, cache_dir=cache.cache_dir())
+    if tokens is None:
+      tokens = texts.tokenize_split(**arguments, cache_dir=aside)
+    plan = batch_plan.BatchPlan(
+      lengths=tokens.lengths, seed=0, **experiment.buckets()
+    )
+    print(
+      f'Buckets of {split}: {plan.batches_per_epoch:.1f} batches an epoch, '
+      f'{plan.n_dropped} examples left out for their length'
+    )
+    print('  length  batch size  examples  padding')
+    for bucket in plan.summary():
+      length = f'>{experiment.buckets()["boundaries"][-1]}'
+      if bucket.boundary is not None:
+        length = str(bucket.boundary)
+      print(
+        f'  {length:>6}  {bucket.batch_size:>10}  {bucket.n_examples:>8,}  '
+        f'{bucket.padding:>6.1%}'
+      )
+    print()
+
+
+def _vocabulary(source: datasets.Source, aside: pathlib.Path):
+  if config.parameters('Tokenize')['vocab_file'] is None:
+    found = texts.find_vocabulary(
+      source=source,
+      vocab_size=config.parameters('experiment')['vocab_size'],
+      cache_dir=cache.cache_dir(),
+    )
+    if found is not None:
+      return found
+  return experiment.open_vocabulary(source, aside)
+
+
+def _show_model(n_classes: int) -> None:
+  import jax
+
+  from experiments import trax_repairs
+
+  trax_repairs.import_trax()
+  model = experiment.make_model(n_classes=n_classes, mode='train')
+  inputs = experiment.sample_batch()[0]
+  weights, _ = model.weights_and_state_signature(
+    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+  )
+  n_weights = sum(
+    int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(weights)
+  )
+  print(f'Model: {n_weights:,} weights')
