@@ -55,9 +55,10 @@ coverage: install  ## the tests, and which lines they never reach
 	@$(PYTEST) -m 'not slow' --cov --cov-report=term-missing:skip-covered
 
 check: install  ## format, lint and types, as in CI
-	@$(BIN)/ruff format --check .
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy $(CODE)
+	@status=0; \
+	$(BIN)/ruff format --check --output-format concise . || status=1; \
+	$(BIN)/ruff check --output-format concise . || status=1; \
+	$(BIN)/mypy $(CODE) || status=1; exit $$status
 
 format: install  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --quiet --fix .
