@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -91,9 +92,10 @@ def _write(
   path: pathlib.Path,
   data_dir: pathlib.Path,
 ) -> None:
-  with tempfile.TemporaryDirectory(
-    dir=data_dir, prefix=f'.{preparation.AG_NEWS}.'
-  ) as unfinished:
+  prefix = f'.{preparation.AG_NEWS}.unfinished.'
+  for left_by_a_killed_process in data_dir.glob(f'{prefix}*'):
+    shutil.rmtree(left_by_a_killed_process)
+  with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as unfinished:
     builder: Any = preparation.find_builder(
       preparation.AG_NEWS, pathlib.Path(unfinished)
     )

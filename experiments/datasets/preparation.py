@@ -113,6 +113,9 @@ def prepare(name: str, data_dir: pathlib.Path) -> None:
       return
     logging.info('Preparing %s in %s', name, data_dir)
     if base_name == _BBC_NEWS:
+      # Left by a process that was killed: nobody else writes here now.
+      for unfinished in (data_dir / base_name).glob('incomplete.*'):
+        shutil.rmtree(unfinished)
       generate(builder)
     else:
       _download(name, builder, data_dir)
@@ -151,18 +154,23 @@ def _download(
 
 def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
   """Refuses at once where TFDS would retry for minutes before it gives up."""
+  data_dir = pathlib.Path(builder.data_dir_root)
   urls = [urllib.parse.urlsplit(url) for url in builder.url_infos or {}]
-  hosts = sorted({url.hostname for url in urls if url.hostname})
-  if not hosts or urllib.request.getproxies():
+  hosts = {
+    (url.hostname, url.port or (80 if url.scheme == 'http' else 443))
+    for url in urls
+    if url.hostname and url.scheme in ('http', 'https')
+  }
+  is_downloaded = (data_dir / 'downloads' / _base_name(name)).exists()
+  if not hosts or is_downloaded or urllib.request.getproxies():
     return
   reason = ''
-  for host in hosts:
+  for address in sorted(hosts):
     try:
-      socket.create_connection((host, 443), _CONNECT_TIMEOUT_SECONDS).close()
+      socket.create_connection(address, _CONNECT_TIMEOUT_SECONDS).close()
       return
     except OSError as error:
-      reason = f'cannot connect to {host} ({error.strerror or error})'
-  data_dir = pathlib.Path(builder.data_dir_root)
+      reason = f'cannot connect to {address[0]} ({error.strerror or error})'
   raise errors.UserError(_download_failed(name, reason, data_dir))
 
 
