@@ -19,6 +19,7 @@ a file once a later one is there.
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import pathlib
@@ -176,7 +177,8 @@ class EventWriter:
     """Opens the HParams session: this directory is a row of the table.
 
     Args:
-      hparams: hyper-parameters by name, converted by `hparam_values`.
+      hparams: hyper-parameters by name, see `run_hparams`; converted by
+        `hparam_values`.
       start_time: seconds since the epoch.
     """
     from tensorboard.plugins.hparams import plugin_data_pb2
@@ -286,6 +288,32 @@ def rewrite(
   for old_path in old_paths:
     old_path.unlink()
   return path
+
+
+def run_hparams(
+  macros: Mapping[str, Any], overrides: Mapping[str, str]
+) -> dict[str, Any]:
+  """Returns the hyper-parameters of a run.
+
+  An override's value must not stay text where another run's is a number: then
+  TensorBoard cannot sort by it.
+
+  Args:
+    macros: every macro's value, overridden or not.
+    overrides: bindings of the command line, as text by key.
+
+  Returns:
+    The macros, then what is bound besides, e.g. 'Adam.b1'.
+  """
+  result = dict(macros)
+  for key, text in overrides.items():
+    if key not in result:
+      try:
+        result[key] = ast.literal_eval(text)
+      except (ValueError, SyntaxError):
+        # '@Adam' or '%MACRO'.
+        result[key] = text
+  return result
 
 
 def hparam_values(

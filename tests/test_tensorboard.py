@@ -155,6 +155,25 @@ def test_hparam_values():
   assert isinstance(values['N_STEPS'], float)
 
 
+def test_run_hparams_are_values_and_not_their_text():
+  hparams = tensorboard.run_hparams(
+    {'LEARNING_RATE': 0.003, 'MODEL': '@mean_embedding'},
+    {
+      'LEARNING_RATE': '0.003',
+      'Adam.b1': '0.8',
+      'TrainTask.loss_layer': '@CrossEntropyLoss',
+      'multifactor.factors': "'constant * linear_warmup'",
+    },
+  )
+  assert hparams == {
+    'LEARNING_RATE': 0.003,
+    'MODEL': '@mean_embedding',
+    'Adam.b1': 0.8,
+    'TrainTask.loss_layer': '@CrossEntropyLoss',
+    'multifactor.factors': 'constant * linear_warmup',
+  }
+
+
 @given(st.text())
 def test_code_block_indents_every_line(text):
   """Four spaces make a line code, for every line break Markdown knows."""
