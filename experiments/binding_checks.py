@@ -152,7 +152,12 @@ def check_values(
   )
   shortest = bindings.get(_MIN_LENGTH)
   longest = resolved(bindings[_MAX_LENGTH].value, bindings)
-  if shortest and resolved(shortest.value, bindings) > longest:
+  if (
+    shortest
+    and isinstance(longest, int)
+    and isinstance(resolved(shortest.value, bindings), int)
+    and resolved(shortest.value, bindings) > longest
+  ):
     raise UserError(
       f'{shortest.place}: FilterByLength.min_length must be at most '
       f'FilterByLength.max_length, which is {longest}, not '
@@ -229,7 +234,9 @@ def _refuse_missing(bindings: Mapping[Key, Binding], config_name: str) -> None:
 def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   optimizer = bindings[_OPTIMIZER]
   target = resolved(optimizer.value, bindings)
-  if not configurables.is_optimizer(target.selector):
+  if not isinstance(target, Reference) or not configurables.is_optimizer(
+    target.selector
+  ):
     known = filter(configurables.is_optimizer, configurables.names())
     source = origin(optimizer, bindings)
     raise UserError(
@@ -240,6 +247,11 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   model = bindings[_MODEL]
   target = resolved(model.value, bindings)
   source = origin(model, bindings)
+  if not isinstance(target, Reference):
+    raise UserError(
+      f'{source.place}: {_subject(source)} must be {schema.FUNCTION.expected}, '
+      f'not {shortened(target)}.'
+    )
   signature = configurables.signature(target.selector)
   missing = [
     name for name in schema.SET_FOR_MODELS if name not in signature.defaults

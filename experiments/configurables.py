@@ -17,6 +17,7 @@ from typing import Any
 
 from experiments.errors import UserError
 from experiments.gin_statements import Import
+from experiments.gin_values import REQUIRED
 from experiments.suggestions import did_you_mean
 
 MISSING = inspect.Parameter.empty
@@ -140,6 +141,8 @@ def constants() -> list[str]:
 
   found = []
   for name, _ in config._CONSTANTS.items():
+    if name == REQUIRED:
+      continue
     parts = name.split('.')
     found += ['.'.join(parts[n:]) for n in range(len(parts))]
   return found

@@ -5,6 +5,15 @@ from config_cases import Bad, assert_refused
 
 BAD = [
   Bad(
+    'gin/x.gin:5: macro MODEL must be a reference without brackets, such as '
+    '@mean_embedding, not %my_constants.NAME.',
+    before='import my_constants\n',
+    text='MODEL = %my_constants.NAME\n',
+    files={
+      'my_constants.py': b"import gin\ngin.constant('my_constants.NAME', 'x')\n"
+    },
+  ),
+  Bad(
     'gin/x.gin:5: trax.optimizers.Adam.b1 is bound twice, first on line '
     '4. Keep one.',
     text='Adam.b1 = 0.8\ntrax.optimizers.Adam.b1 = 0.7\n',
