@@ -6,7 +6,7 @@ import socket
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments import errors
@@ -142,6 +142,7 @@ TEXTS = st.text(
 ).filter(str.strip)
 
 
+@settings(deadline=None)
 @given(
   rows=st.lists(
     st.tuples(st.sampled_from('1234'), TEXTS, TEXTS), min_size=1, max_size=5

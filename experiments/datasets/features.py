@@ -38,8 +38,8 @@ def check_keys(
     )
   if not isinstance(features, tfds.features.FeaturesDict):
     raise errors.UserError(f'DATASET: {dataset!r} has no keys.')
-  texts = [key for key in features if _is_text(features[key])]
-  classes = [key for key in features if _is_class(features[key])]
+  texts = [key for key in sorted(features) if _is_text(features[key])]
+  classes = [key for key in sorted(features) if _is_class(features[key])]
   has = (
     f'Its texts are {_quoted(texts)}, its classes {_quoted(classes)}'
     f'{_rest(features, texts, classes)}.'
@@ -111,5 +111,5 @@ def _quoted(names: Iterable[str]) -> str:
 
 
 def _rest(features: Any, texts: list[str], classes: list[str]) -> str:
-  rest = [key for key in features if key not in texts + classes]
+  rest = [key for key in sorted(features) if key not in texts + classes]
   return f'; other keys: {_quoted(rest)}' if rest else ''

@@ -47,6 +47,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
     UserError: there is no such data set, config or version.
   """
   import tensorflow_datasets as tfds
+  from google.protobuf import json_format
 
   if not isinstance(name, str) or not re.fullmatch(_NAME, name):
     raise errors.UserError(
@@ -61,6 +62,12 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
       return tfds.builder(name, data_dir=str(data_dir))
   except tfds.core.DatasetNotFoundError as error:
     raise errors.UserError(_unknown(name, base_name, data_dir)) from error
+  except json_format.ParseError as error:
+    raise errors.UserError(
+      f'the prepared data set in {str(data_dir / base_name)!r} is damaged: '
+      f'{_first_line(error)}\n'
+      'Delete that directory; the next run prepares it again.'
+    ) from error
   # A config or version that does not exist: TFDS raises ValueError,
   # AssertionError, RuntimeError or KeyError, depending on the data set.
   except Exception as error:
