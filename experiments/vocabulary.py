@@ -276,7 +276,7 @@ def build_vocabulary(
     _BUILD_VERSION,
     source.fingerprint,
     source.splits['train'],
-    source.keys,
+    tuple(source.keys),
     vocab_size,
   )
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]

@@ -181,8 +181,11 @@ def test_a_vocabulary_is_built_once_for_the_same_data(tmp_path, caplog):
 
 def test_rare_tokens_are_forgotten_when_there_are_too_many(monkeypatch):
   monkeypatch.setattr(vocabulary, '_MAX_COUNTED_TOKENS', 6)
-  source = InMemory(['a b a', 'a b c', 'd e f g h'])
-  source.read = lambda split: (([t], None) for t in source.texts)
+  texts = ['a b a', 'a b c', 'd e f g h']
+  source = InMemory(texts)
+  monkeypatch.setattr(
+    source, 'read', lambda split: (([t], None) for t in texts)
+  )
   counts = vocabulary._count_tokens(source)
   assert counts == {'a': 3, 'b': 2, 'c': 1, 'd': 1}
 
