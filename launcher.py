@@ -5,12 +5,12 @@
 See README.md.
 """
 
-import logging
 import pathlib
 import sys
 
 from absl import flags
 
+import experiments
 from experiments import config, run_dir
 from experiments.command_line import parse_flags, run_main
 from experiments.errors import UserError
@@ -53,31 +53,48 @@ flags.DEFINE_bool(
 )
 
 
+_NEEDED = {'eval': ['output_dir'], 'predict': ['output_dir', 'input']}
+_NEEDED['prepare'] = ['source', 'gin_file']
+_NEEDED['train'] = ['gin_file']
+
+
 def main() -> None:
   """Does what the flags say."""
-  needs = {'eval': 'output_dir', 'predict': 'output_dir', 'prepare': 'source'}
-  for mode, flag in {**needs, 'predict ': 'input'}.items():
-    if FLAGS.mode == mode.strip() and not FLAGS[flag].value:
-      raise UserError(f'--mode={mode.strip()} needs --{flag}.')
-  for flag, mode in {'input': 'predict', 'source': 'prepare'}.items():
-    if FLAGS[flag].value and FLAGS.mode != mode:
-      raise UserError(f'--{flag} goes with --mode={mode}.')
-  if FLAGS.mode in ('eval', 'predict'):
-    if FLAGS.gin_file or FLAGS.gin_bindings:
-      raise UserError(f'--mode={FLAGS.mode} takes the config from --output_dir.')
-    from experiments import modes, prediction
+  mode = FLAGS.mode
+  for flag in _NEEDED[mode]:
+    if not FLAGS[flag].value:
+      raise UserError(f'--mode={mode} needs --{flag}: {FLAGS[flag].help}')
+  for flag, modes_ in {
+    'input': ('predict',),
+    'source': ('prepare',),
+    'dry_run': ('train',),
+    'gin_file': ('train', 'prepare'),
+    'gin_bindings': ('train', 'prepare'),
+  }.items():
+    if FLAGS[flag].value and mode not in modes_:
+      raise UserError(
+        f'--{flag} does not go with --mode={mode}, only with '
+        f'--mode={" or ".join(modes_)}.'
+      )
+  if mode == 'eval':
+    from experiments import modes
 
-    if FLAGS.mode == 'eval':
-      modes.evaluate(pathlib.Path(FLAGS.output_dir))
-    else:
-      prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
-    return
-  if not FLAGS.gin_file:
-    raise UserError('Which experiment? E.g. --gin_file=gin/bbc_news.gin')
-  parsed = config.parse(
-    FLAGS.gin_file, FLAGS.gin_bindings, FLAGS.gin_search_paths
+    modes.evaluate(pathlib.Path(FLAGS.output_dir))
+  elif mode == 'predict':
+    from experiments import prediction
+
+    prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
+  else:
+    _with_config(mode)
+
+
+def _with_config(mode: str) -> None:
+  installed = str(pathlib.Path(experiments.__file__).parent)
+  checked = config.check(
+    config.parse(
+      FLAGS.gin_file, FLAGS.gin_bindings, [*FLAGS.gin_search_paths, installed]
+    )
   )
-  checked = config.check(parsed)
   output_dir = pathlib.Path(
     FLAGS.output_dir
     or run_dir.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
@@ -86,12 +103,17 @@ def main() -> None:
 
   if FLAGS.dry_run:
     dry_run.show(checked, output_dir)
-  elif FLAGS.mode == 'prepare':
+  elif mode == 'prepare':
     modes.prepare(checked, FLAGS.source)
   else:
     modes.train(checked, output_dir)
 
 
-if __name__ == '__main__':
+def run() -> None:
+  """Runs the command line to its exit status."""
   parse_flags(sys.argv, __doc__)
   sys.exit(run_main(main))
+
+
+if __name__ == '__main__':
+  run()

@@ -128,7 +128,7 @@ class Checkpoints:
 
 
 def _encode(checkpoint: Checkpoint) -> bytes:
-  leaves = [np.ascontiguousarray(leaf) for leaf in checkpoint.leaves]
+  leaves = [np.asarray(leaf) for leaf in checkpoint.leaves]
   description = {
     'format': _FORMAT,
     'step': checkpoint.step,

@@ -26,7 +26,9 @@ def parse_flags(argv: list[str], usage: str) -> None:
   flags_ = flags.FLAGS
   if any(arg in ('--help', '-help', '-h', '--helpfull') for arg in argv[1:]):
     print(usage.strip() + '\n')
-    print(flags_.module_help('__main__'))
+    print(
+      flags_.module_help(flags_.find_module_defining_flag('gin_file'))
+    )
     print('absl.logging:\n  -v,--verbosity: 0, or 1 to show the log of the')
     print('    libraries too. --verbosity=1\n    (default: 0)')
     sys.exit(0)

@@ -194,28 +194,31 @@ def _train(
 
   start = time.time()
   events = _Events(directory)
-  tensorboard.rewrite(directory.path, [])
+  _take_back(directory.path, [])
   with tensorboard.EventWriter(directory.path) as writer, events:
     writer.session_start(
-      {**checked.macros, **checked.overrides}, start_time=start
+      tensorboard.run_hparams(checked.macros, checked.overrides),
+      start_time=start,
     )
     writer.text('config.gin', tensorboard.code_block(checked.text), 0)
-    loop = training.make_loop(
-      data,
-      checkpoints=checkpoints.Checkpoints(directory.checkpoints),
-      records=records.Records(directory.metrics),
-      stop_signal=stop_signal,
-      on_records=events.write,
-    )
     try:
+      loop = training.make_loop(
+        data,
+        checkpoints=checkpoints.Checkpoints(directory.checkpoints),
+        records=records.Records(directory.metrics),
+        stop_signal=stop_signal,
+        on_records=events.write,
+      )
       loop.run()
-    except training.Diverged:
-      writer.session_end(run_dir.DIVERGED, end_time=time.time())
+      directory.write_run(steps=loop.step)
+      loop.export(directory.model)
+      classifier, step = prediction.load_classifier(directory)
+      _evaluate(directory, data, classifier, step)
+    except Exception as error:
+      # TensorBoard believes the first end of a session: only one that is final.
+      status = getattr(error, 'run_status', run_dir.FAILED)
+      writer.session_end(status, end_time=time.time())
       raise
-    directory.write_run(steps=loop.step)
-    loop.export(directory.model)
-    classifier, step = prediction.load_classifier(directory)
-    _evaluate(directory, data, classifier, step)
     writer.session_end(run_dir.FINISHED, end_time=time.time())
 
 
@@ -238,16 +241,22 @@ class _Events:
     if not self._writers:
       for split in ('train', 'eval'):
         events = self._directory.events(split)
-        tensorboard.rewrite(
-          events,
-          [(r.step, r.time, r.metric, r.value) for r in new if r.split == split],
-        )
+        values = [
+          (r.step, r.time, r.metric, r.value) for r in new if r.split == split
+        ]
+        _take_back(events, values)
         self._writers[split] = tensorboard.EventWriter(events)
       return
     for record in new:
       self._writers[record.split].scalars(
         {record.metric: record.value}, record.step, record.time
       )
+
+
+def _take_back(events: pathlib.Path, values: list) -> None:
+  """Makes a directory's events those of a run that goes on, if it has any."""
+  if any(events.glob('*tfevents*')):
+    tensorboard.rewrite(events, values)
 
 
 def _evaluate(
@@ -285,7 +294,7 @@ def _evaluate(
     f'exact/{name}': value for name, value in evaluation.scalars().items()
   }
   events = directory.events('test')
-  tensorboard.rewrite(events, [])
+  _take_back(events, [])
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     png = (directory.report / 'confusion_matrix.png').read_bytes()

@@ -10,6 +10,7 @@ import inspect
 import os
 import sys
 import types
+import warnings
 
 _TRAX_VERSION = '1.4.1'
 
@@ -53,6 +54,10 @@ def import_trax():
         del sys.modules[name]
   _repair_host_count()
   _repair_tree_unflatten()
+  # BatchNorm asks for an int64 counter at each start; int32 counts far enough.
+  warnings.filterwarnings(
+    'ignore', message='Explicitly requested dtype int64', module=r'trax\.'
+  )
   return trax
 
 
