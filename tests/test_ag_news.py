@@ -157,9 +157,19 @@ def test_rows_are_what_tfds_reads(tmp_path_factory, rows, quoting, line_end):
   with open(path, 'w', encoding='utf-8', newline='') as file:
     csv.writer(file, quoting=quoting, lineterminator=line_end).writerows(rows)
   builder = tfds.builder_cls('ag_news_subset')
-  theirs = [row for _, row in builder._generate_examples(None, str(path))]
-  ours = list(ag_news_csv.read_rows(ag_news_csv.CsvFile(path, 'train.csv')))
-  assert [vars(row) for row in ours] == theirs
+  try:
+    ours = [
+      vars(row)
+      for row in ag_news_csv.read_rows(ag_news_csv.CsvFile(path, 'train.csv'))
+    ]
+  except errors.UserError:
+    # A carriage return outside quotes ends a row for TFDS too.
+    assert quoting == csv.QUOTE_MINIMAL
+    assert '\r' in ''.join(text for row in rows for text in row)
+  else:
+    assert ours == [
+      row for _, row in builder._generate_examples(None, str(path))
+    ]
 
 
 @pytest.mark.parametrize(
