@@ -20,6 +20,7 @@ from experiments import cache
 from experiments.vocabulary import (
   Vocabulary,
   build_vocabulary,
+  find_vocabulary,
   load_vocabulary,
 )
 
@@ -27,8 +28,11 @@ __all__ = [
   'Tokens',
   'Vocabulary',
   'build_vocabulary',
+  'find_tokens',
+  'find_vocabulary',
   'load_vocabulary',
   'tokenize_split',
+  'tokens_of',
 ]
 
 _FORMAT_VERSION = 1
@@ -73,6 +77,16 @@ class Tokens:
     np.cumsum([len(i) for i in ids], out=offsets[1:])
     flat = np.fromiter((i for some in ids for i in some), np.int32, offsets[-1])
     return cls(flat, offsets, np.asarray(labels, np.int32))
+
+
+def tokens_of(texts: typing.Sequence[str], vocabulary: Vocabulary) -> Tokens:
+  """Returns the token ids of texts in memory, with 0 for every label."""
+  encoded = [vocabulary.encode_bytes(text) for text in texts]
+  offsets = np.zeros(len(texts) + 1, np.int64)
+  itemsize = vocabulary.dtype.itemsize
+  np.cumsum([len(e) // itemsize for e in encoded], out=offsets[1:])
+  ids = np.frombuffer(b''.join(encoded), vocabulary.dtype)
+  return Tokens(ids, offsets, np.zeros(len(texts), np.int32))
 
 
 def tokenize_split(

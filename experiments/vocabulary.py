@@ -34,6 +34,7 @@ _LINE_BREAK = re.compile(r'[\n\r]')
 _MAX_REMEMBERED_TOKENS = 2**18
 
 _BUILD_VERSION = 1
+_BUILT_NAME = 'train.subword'
 # The counts of tokens beyond it are halved in number, the rarest first.
 _MAX_COUNTED_TOKENS = 2**21
 # Building takes about 5 s for so many distinct tokens.
@@ -271,7 +272,45 @@ def build_vocabulary(
     UserError: The size does not even hold the characters of the split, or the
       cache cannot be written.
   """
-  root = cache_dir or cache.cache_dir()
+  entry = _built_entry(source, vocab_size, cache_dir)
+
+  def build(aside: pathlib.Path) -> dict[str, typing.Any]:
+    counts = _count_tokens(source)
+    pieces = _choose_pieces(counts, vocab_size, source.full_name)
+    lines = ''.join(f"'{piece}'\n" for piece in pieces)
+    (aside / _BUILT_NAME).write_bytes(lines.encode('utf-8'))
+    return {'pieces': len(pieces)}
+
+  what = f'the vocabulary of {source.full_name}'
+  cache.open_or_build(entry, build=build, what=what)
+  vocabulary = Vocabulary(entry / _BUILT_NAME)
+  logging.info('Vocabulary of %d pieces: %s', vocabulary.size, vocabulary.path)
+  return vocabulary
+
+
+def find_vocabulary(
+  *, source: typing.Any, vocab_size: int, cache_dir: pathlib.Path | None = None
+) -> Vocabulary | None:
+  """Does what build_vocabulary does, but writes nothing.
+
+  Args:
+    source: See `build_vocabulary`.
+    vocab_size: See `build_vocabulary`.
+    cache_dir: See `build_vocabulary`.
+
+  Returns:
+    The vocabulary if it was built before, else None.
+  """
+  entry = _built_entry(source, vocab_size, cache_dir)
+  if cache.open_entry(entry) is None:
+    return None
+  return Vocabulary(entry / _BUILT_NAME)
+
+
+def _built_entry(
+  source: typing.Any, vocab_size: int, cache_dir: pathlib.Path | None
+) -> pathlib.Path:
+  """Returns the directory of a vocabulary, named by what it depends on."""
   identity = (
     _BUILD_VERSION,
     source.fingerprint,
@@ -281,21 +320,8 @@ def build_vocabulary(
   )
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
   stem = re.sub(r'[^\w.-]+', '_', source.full_name)
-  entry = root / 'vocabularies' / f'{stem}-{vocab_size}-{key}'
-  name = 'train.subword'
-
-  def build(aside: pathlib.Path) -> dict[str, typing.Any]:
-    counts = _count_tokens(source)
-    pieces = _choose_pieces(counts, vocab_size, source.full_name)
-    lines = ''.join(f"'{piece}'\n" for piece in pieces)
-    (aside / name).write_bytes(lines.encode('utf-8'))
-    return {'pieces': len(pieces)}
-
-  what = f'the vocabulary of {source.full_name}'
-  cache.open_or_build(entry, build=build, what=what)
-  vocabulary = Vocabulary(entry / name)
-  logging.info('Vocabulary of %d pieces: %s', vocabulary.size, vocabulary.path)
-  return vocabulary
+  root = cache_dir or cache.cache_dir()
+  return root / 'vocabularies' / f'{stem}-{vocab_size}-{key}'
 
 
 def _count_tokens(source: typing.Any) -> dict[str, int]:
