@@ -1,5 +1,6 @@
 """Flags, log and exit status, the same for every mode of the launcher."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -26,9 +27,7 @@ def parse_flags(argv: list[str], usage: str) -> None:
   flags_ = flags.FLAGS
   if any(arg in ('--help', '-help', '-h', '--helpfull') for arg in argv[1:]):
     print(usage.strip() + '\n')
-    print(
-      flags_.module_help(flags_.find_module_defining_flag('gin_file'))
-    )
+    print(flags_.module_help(flags_.find_module_defining_flag('gin_file')))
     print('absl.logging:\n  -v,--verbosity: 0, or 1 to show the log of the')
     print('    libraries too. --verbosity=1\n    (default: 0)')
     sys.exit(0)
@@ -42,7 +41,7 @@ def parse_flags(argv: list[str], usage: str) -> None:
       "needs quotes: --gin_bindings='N_STEPS = 10'. See --help."
     )
   verbose = flags_['verbosity'].present and absl_logging.get_verbosity() > 0
-  handler = logging.StreamHandler()
+  handler = _LogHandler()
   handler.setFormatter(logging.Formatter('%(message)s'))
   root = logging.getLogger()
   root.handlers[:] = [handler]
@@ -65,6 +64,7 @@ def run_main(main: Callable[[], None]) -> int:
   signal.signal(signal.SIGTERM, raise_for)
   try:
     main()
+    sys.stdout.flush()
   except UserError as error:
     print(error, file=sys.stderr)
     return 2
@@ -81,6 +81,16 @@ def run_main(main: Callable[[], None]) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE
   return 0
+
+
+class _LogHandler(logging.StreamHandler):
+  """Writes to stderr, above a progress bar if there is one."""
+
+  def emit(self, record: logging.LogRecord) -> None:
+    tqdm = sys.modules.get('tqdm')
+    bar = tqdm.tqdm.external_write_mode(self.stream) if tqdm else None
+    with bar or contextlib.nullcontext():
+      super().emit(record)
 
 
 def _refuse(message: str) -> None:

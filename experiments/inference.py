@@ -1,13 +1,11 @@
 """Forward passes: over a whole split, and over a user's texts."""
 
-import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments import batches
-from experiments.checkpoints import Checkpoint
 
 
 class Classifier:
@@ -44,7 +42,7 @@ class Classifier:
 
     self._forward = jax.jit(forward)
     self._weights, self._state = weights, state
-    self._buckets = {
+    self._buckets: dict[str, Any] = {
       'boundaries': boundaries,
       'batch_sizes': batch_sizes,
       'min_length': min_length,

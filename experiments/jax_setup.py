@@ -42,7 +42,7 @@ def start_jax(*, cache_dir: pathlib.Path):
   n_devices = jax.local_device_count()
   if n_devices > 1:
     raise UserError(
-      f'JAX sees {n_devices} devices, and a run trains on one. Show it one, e.g. '
-      'with CUDA_VISIBLE_DEVICES=0.'
+      f'JAX sees {n_devices} devices, and a run trains on one. Show it one, '
+      'e.g. with CUDA_VISIBLE_DEVICES=0.'
     )
   return trax

@@ -18,7 +18,7 @@ _KNOWN_NOISE = re.compile(
   rb'|To enable the following instructions: '
   rb'|Gym has been unmaintained since'
   rb'|Please upgrade to Gymnasium'
-  rb"|Users of this version of Gym should be able to simply replace 'import gym'"
+  rb'|Users of this version of Gym should be able to simply replace'
   rb'|See the migration guide at https://gymnasium'
 )
 

@@ -41,6 +41,7 @@ class StopSignal:
       signal.signal(number, handler)  # type: ignore[arg-type]
 
   def __call__(self) -> int | None:
+    """Returns the number of the signal that came, or None."""
     return self._number
 
   def _note(self, number: int, frame: FrameType | None) -> None:
