@@ -7,6 +7,8 @@ from types import FrameType
 class Terminated(BaseException):
   """SIGTERM; what KeyboardInterrupt is for Ctrl-C."""
 
+  run_status = 'interrupted'
+
 
 class Interrupted(Exception):
   """A signal ended a run in order, with a checkpoint."""
