@@ -1,5 +1,6 @@
 """What the launcher can do, but for predicting and the dry run."""
 
+import json
 import logging
 import os
 import pathlib
@@ -10,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from experiments import (
-  batches,
   cache,
   checkpoints,
   config,
@@ -36,7 +36,8 @@ _N_SHOWN_PREDICTIONS = 5
 def train(checked: config.Config, output_dir: pathlib.Path) -> None:
   """Trains, evaluates on the whole test split and shows predictions.
 
-  Goes on where an earlier process stopped. What the user sees goes to stdout.
+  Goes on where an earlier process stopped. Results go to stdout, once they are
+  safe on disk.
 
   Args:
     checked: the experiment.
@@ -48,9 +49,8 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
     training.Interrupted: Ctrl-C or SIGTERM; there is a checkpoint.
   """
   directory = run_dir.RunDir(output_dir)
-  if _is_finished(directory, checked):
-    _show_results(directory)
-    print(f'Finished before: {directory.path}. Nothing to do.')
+  if is_finished(directory, checked):
+    _say_finished(directory)
     return
   run_dir.check_writable(directory.path)
   config.apply(checked)
@@ -59,8 +59,8 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
   vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
   with signals.StopSignal() as stop_signal, directory.locked():
-    if _is_finished(directory, checked):
-      print(f'Finished before: {directory.path}. Nothing to do.')
+    if is_finished(directory, checked):
+      _say_finished(directory)
       return
     _start_run(directory, checked, data)
     before = directory.read_run().get('seconds', 0.0)
@@ -74,20 +74,21 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
         **fields,
       )
 
+    saved = checkpoints.Checkpoints(directory.checkpoints)
     try:
-      _train(directory, checked, data, stop_signal)
-    except Exception as error:
-      status = getattr(error, 'run_status', run_dir.FAILED)
+      results = _train(directory, checked, data, stop_signal)
+    except BaseException as error:
+      status = _status_of(error)
       note(
         status,
-        steps=getattr(error, 'step', None)
-        or max(checkpoints.Checkpoints(directory.checkpoints).steps(), default=0),
+        steps=getattr(error, 'step', None) or max(saved.steps(), default=0),
         error=None
         if status == run_dir.INTERRUPTED
         else ''.join(traceback.format_exception_only(error)).strip(),
       )
       raise
     note(run_dir.FINISHED, error=None)
+  print(results)
   print(f'\nRun directory: {directory.path}')
   print(f'TensorBoard:   tensorboard --logdir={directory.path.parent}')
 
@@ -109,7 +110,8 @@ def evaluate(output_dir: pathlib.Path) -> None:
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
   classifier, step = prediction.load_classifier(directory)
   with directory.locked():
-    _evaluate(directory, data, classifier, step)
+    results = _evaluate(directory, data, classifier, step)
+  print(results)
   print(f'\nEvaluated at step {step}: {directory.report}')
 
 
@@ -139,8 +141,16 @@ def prepare(checked: config.Config, source: str) -> None:
   print(f'Prepared: {imported.path}')
 
 
-def _is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
-  """Tells whether the run is done; refuses a directory of another config."""
+def is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
+  """Tells whether a run is done.
+
+  Args:
+    directory: the run directory, which need not exist.
+    checked: the experiment.
+
+  Raises:
+    UserError: the directory holds a run with another config, or other files.
+  """
   if not directory.config.is_file():
     if directory.path.is_dir() and set(os.listdir(directory.path)) - {'.lock'}:
       raise UserError(
@@ -189,7 +199,8 @@ def _train(
   checked: config.Config,
   data: experiment.Data,
   stop_signal: signals.StopSignal,
-) -> None:
+) -> str:
+  """Trains and evaluates; returns the results as text."""
   from experiments import training
 
   start = time.time()
@@ -213,13 +224,19 @@ def _train(
       directory.write_run(steps=loop.step)
       loop.export(directory.model)
       classifier, step = prediction.load_classifier(directory)
-      _evaluate(directory, data, classifier, step)
-    except Exception as error:
+      results = _evaluate(directory, data, classifier, step)
+    except BaseException as error:
       # TensorBoard believes the first end of a session: only one that is final.
-      status = getattr(error, 'run_status', run_dir.FAILED)
-      writer.session_end(status, end_time=time.time())
+      writer.session_end(_status_of(error), end_time=time.time())
       raise
     writer.session_end(run_dir.FINISHED, end_time=time.time())
+  return results
+
+
+def _status_of(error: BaseException) -> str:
+  if isinstance(error, KeyboardInterrupt):
+    return run_dir.INTERRUPTED
+  return getattr(error, 'run_status', run_dir.FAILED)
 
 
 class _Events:
@@ -264,8 +281,8 @@ def _evaluate(
   data: experiment.Data,
   classifier: inference.Classifier,
   step: int,
-) -> None:
-  """Evaluates exactly, writes and prints the report."""
+) -> str:
+  """Evaluates exactly and writes the report; returns it as text."""
   log_probs, kept = classifier.log_probs(data.test)
   n_dropped = int(np.sum(~kept))
   if n_dropped:
@@ -315,18 +332,28 @@ def _evaluate(
     ]
   )
   directory.write_run(metrics=evaluation.to_dict())
-  print(report.format_evaluation(evaluation))
-  print()
-  print(report.format_predictions(examples))
+  return _format(evaluation, examples)
 
 
 def _ids(tokens, i: int) -> np.ndarray:
   return np.asarray(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]])
 
 
-def _show_results(directory: run_dir.RunDir) -> None:
-  values = directory.read_run().get('metrics')
-  if values:
-    evaluation = metrics.Evaluation.from_dict(values)
-    print(report.format_evaluation(evaluation))
-    print()
+def _say_finished(directory: run_dir.RunDir) -> None:
+  """Prints the results of a run that is done, as it did."""
+  evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
+  path = directory.report / 'predictions.jsonl'
+  lines = path.read_text().splitlines() if path.is_file() else []
+  print(
+    _format(evaluation, [report.Prediction(**json.loads(x)) for x in lines])
+  )
+  print(f'\nFinished before: {directory.path}. Nothing to do.')
+
+
+def _format(
+  evaluation: metrics.Evaluation, examples: list[report.Prediction]
+) -> str:
+  return (
+    f'{report.format_evaluation(evaluation)}\n\n'
+    f'{report.format_predictions(examples)}'
+  )
