@@ -151,8 +151,8 @@ def is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
   Raises:
     UserError: the directory holds a run with another config, or other files.
   """
-  if not directory.config.is_file():
-    if directory.path.is_dir() and set(os.listdir(directory.path)) - {'.lock'}:
+  if not os.path.isfile(directory.config):
+    if not directory.is_free():
       raise UserError(
         f'--output_dir={directory.path}: not empty, and no run directory (it '
         'has no config.gin). Choose another directory.'

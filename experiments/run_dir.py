@@ -1,4 +1,39 @@
-"""The run directory: the names in it, who may write in it, and its status."""
+"""The run directory: the names in it, who may write in it, and its status.
+
+run.json is one JSON object. It is there before step 1, with all but `seconds`
+and `metrics`, and is always replaced as a whole.
+
+  status        'running', 'finished', 'failed', 'interrupted' or 'diverged'; a
+                process that was killed leaves 'running'
+  overrides     object: what --gin_bindings bound, as gin writes it
+  seed          int: SEED
+  steps         int: training steps done; if diverged, the step that was not
+                finite
+  start         when the run first started, UTC, ISO 8601
+  end           when its last process ended; null before
+  seconds       float: time spent from the opened data to the end, summed over
+                the processes of the run
+  error         null, or the type and message of what ended the run
+  dataset       'name:version' or 'name/config:version', as TFDS writes it
+  splits        object: the slices that 'train' and 'test' stand for
+  n_examples    object: the size of each, too long examples included
+  labels        list: names of the classes, in the order of the model's outputs
+  metrics       object: the exact evaluation, of the test split
+    n_examples    int: how many examples it is of
+    n_dropped     int: how many were left out for their length
+    accuracy, cross_entropy (mean, in nats), macro_f1    float
+    label_names   list: the classes of the lists below
+    precision, recall, f1, support    lists, one value a class
+    confusion     list of rows: [expected][predicted], counts
+  host          name of the machine
+  python        version
+  versions      object: version by package
+  git_commit    of this code; null outside a checkout
+  git_dirty     bool: whether the checkout had changes; null outside one
+
+metrics.jsonl holds a `records.Record` a line: step, split ('train', 'eval' for
+the sampled evaluations, 'test' for the exact one), metric, value, time.
+"""
 
 import contextlib
 import datetime
@@ -55,25 +90,25 @@ def run_name(overrides: dict[str, str]) -> str:
     E.g. 'LEARNING_RATE=0.003,MODEL=gru_classifier', the same whatever the order
     of the overrides; 'default' for none.
   """
-  parts = [
-    f'{name}={value}' for name, value in sorted(overrides.items())
-  ]
+  parts = [f'{name}={value}' for name, value in sorted(overrides.items())]
   return safe_name(','.join(parts)) or 'default'
 
 
 def safe_name(name: str) -> str:
-  """Makes a name that every file system takes, different for different names.
+  """Makes a name that every file system takes.
+
+  Names that differ stay different, unless in nothing but quotes, '@' and '%'.
 
   Args:
     name: any text.
 
   Returns:
-    It, without spaces, quotes, '@' and '%'. Where anything else had to go, or
-    the name is long, it is cut and ends in a hash of the original.
+    It, without quotes, '@', '%' and spaces after commas. Where anything else
+    had to go, or the name is long, it is cut and ends in a hash of the whole.
   """
   import hashlib
 
-  plain = re.sub(r'''[\s'"@%]''', '', name)
+  plain = re.sub(r"""(?<=,) |['"@%]""", '', name)
   safe = re.sub(r'[^A-Za-z0-9_.,=+()\[\]-]', '_', plain)
   if safe == plain and len(safe) <= _LONGEST_NAME and safe.strip('.') == safe:
     return safe
@@ -99,6 +134,18 @@ class RunDir:
   def events(self, split: str) -> pathlib.Path:
     """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
     return self.path / split
+
+  def is_free(self) -> bool:
+    """Tells whether a run may begin here: nothing that is not its own is there.
+
+    A process that was killed early leaves what is written before config.gin.
+    """
+    own = {self.lock.name, self.vocabulary.name, self.run.name}
+    try:
+      names = set(os.listdir(self.path)) - own
+    except OSError:
+      return True
+    return all(name.startswith('.') and name.endswith('.tmp') for name in names)
 
   def read_run(self) -> dict[str, Any]:
     """Returns run.json; {} where there is none.
@@ -131,7 +178,7 @@ class RunDir:
     Raises:
       UserError: this is no run directory.
     """
-    if not self.config.is_file():
+    if not os.path.isfile(self.config):
       raise UserError(
         f'--output_dir={self.path}: no run directory (it has no config.gin). '
         'Give the directory of a run, e.g. runs/agnews/default.'
@@ -177,9 +224,10 @@ def check_writable(path: pathlib.Path) -> None:
     UserError: it, or its nearest existing parent, cannot be written.
   """
   nearest = path.absolute()
-  while not nearest.exists() and nearest.parent != nearest:
+  # os.path, since pathlib raises where a directory must not be searched.
+  while not os.path.exists(nearest) and nearest.parent != nearest:
     nearest = nearest.parent
-  if not nearest.is_dir():
+  if not os.path.isdir(nearest):
     raise UserError(
       f'--output_dir={path}: {nearest} is a file. Choose another directory.'
     )
@@ -192,9 +240,7 @@ def check_writable(path: pathlib.Path) -> None:
 
 def now() -> str:
   """Returns the time in UTC, ISO 8601."""
-  return datetime.datetime.now(datetime.timezone.utc).isoformat(
-    timespec='seconds'
-  )
+  return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
 
 
 def provenance() -> dict[str, Any]:
