@@ -5,7 +5,16 @@ import tempfile
 
 import numpy as np
 
-from experiments import batch_plan, cache, config, experiment, quiet, run_dir
+from experiments import (
+  batch_plan,
+  cache,
+  checkpoints,
+  config,
+  experiment,
+  modes,
+  quiet,
+  run_dir,
+)
 from experiments import text as texts
 from experiments.datasets import source as datasets
 
@@ -23,7 +32,7 @@ def show(checked: config.Config, output_dir: pathlib.Path) -> None:
   Raises:
     UserError: as a run would.
   """
-  run_dir.check_writable(output_dir)
+  state = _state(checked, output_dir)
   config.apply(checked)
   print(checked.text)
   quiet.import_tensorflow()
@@ -39,7 +48,17 @@ def show(checked: config.Config, output_dir: pathlib.Path) -> None:
     with tempfile.TemporaryDirectory() as directory:
       _show_buckets(source, pathlib.Path(directory))
     _show_model(len(source.label_names))
-  print(f'Output directory: {output_dir}')
+  print(f'Output directory: {output_dir} ({state})')
+
+
+def _state(checked: config.Config, output_dir: pathlib.Path) -> str:
+  """Tells what a run would do in the directory, unless it would refuse it."""
+  directory = run_dir.RunDir(output_dir)
+  if modes.is_finished(directory, checked):
+    return 'finished before, so there is nothing to do'
+  run_dir.check_writable(output_dir)
+  steps = checkpoints.Checkpoints(directory.checkpoints).steps()
+  return f'goes on from step {steps[-1]}' if steps else 'new'
 
 
 def _show_source(source: datasets.Source) -> None:
@@ -51,7 +70,7 @@ def _show_source(source: datasets.Source) -> None:
 
 def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
   vocabulary = _vocabulary(source, aside)
-  print(f'Vocabulary: {vocabulary.size} pieces, {vocabulary.path.name}\n')
+  print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}\n')
   for split in ('train', 'test'):
     arguments = {'source': source, 'split': split, 'vocabulary': vocabulary}
     tokens = texts.find_tokens(**arguments, cache_dir=cache.cache_dir())

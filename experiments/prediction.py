@@ -229,5 +229,12 @@ def _classify(
       answer['label'] = described.label
       answer['probabilities'] = described.probabilities
     else:
-      answer['error'] = 'length outside of FilterByLength'
-    answer['tokens'] = n_tokens
+      answer['error'] = _wrong_length(n_tokens)
+    answer['n_tokens'] = n_tokens
+
+
+def _wrong_length(n_tokens: int) -> str:
+  limits = experiment.buckets()
+  if n_tokens < (limits['min_length'] or 0):
+    return f'{n_tokens} tokens, at least {limits["min_length"]} are needed'
+  return f'{n_tokens} tokens, at most {limits["max_length"]} are taken'
