@@ -54,7 +54,17 @@ class Signature:
   is_open: bool
 
 
-def experiment(*, splits, vocab_size, model, n_steps, seed=0):
+def experiment(
+  *,
+  splits,
+  vocab_size,
+  model,
+  n_steps,
+  seed=0,
+  keep_checkpoints=2,
+  best_metric=None,
+  best_direction='maximize',
+):
   """What the framework itself reads from gin; see gin/base.gin.
 
   Args:
@@ -63,6 +73,10 @@ def experiment(*, splits, vocab_size, model, n_steps, seed=0):
     model: function of (vocab_size, n_classes, mode) that returns a layer.
     n_steps: training steps in total.
     seed: seeds weights, dropout and the order of the data.
+    keep_checkpoints: how many of the newest checkpoints are kept.
+    best_metric: of the sampled evaluation, e.g. 'metrics/Accuracy'; the
+      checkpoint with the best value is kept besides. None keeps no best.
+    best_direction: 'maximize' or 'minimize' it.
   """
   raise AssertionError('experiment holds values and is never called.')
 

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import config, quiet, text
+from experiments import checkpoints, config, quiet, text
+from experiments.datasets import known_sources
 from experiments.datasets import source as datasets
 from experiments.errors import UserError
 
@@ -37,14 +38,22 @@ def source_parameters() -> dict[str, Any]:
   }
 
 
-def open_source() -> datasets.Source:
+def open_source(cache_dir: pathlib.Path) -> datasets.Source:
   """Opens the applied config's data set; makes or downloads a missing one.
+
+  Args:
+    cache_dir: where it is kept what is known of data sets.
 
   Raises:
     UserError: it cannot be had, or lacks a key or a split.
   """
-  quiet.import_tensorflow()
-  return datasets.open_source(**source_parameters())
+  parameters = source_parameters()
+  source = known_sources.recall(parameters, cache_dir)
+  if source is None:
+    quiet.import_tensorflow()
+    source = datasets.open_source(**parameters)
+    known_sources.remember(parameters, source, cache_dir)
+  return source
 
 
 def open_vocabulary(
@@ -114,6 +123,21 @@ def buckets() -> dict[str, Any]:
     'min_length': lengths.get('min_length'),
     'max_length': lengths.get('max_length'),
   }
+
+
+def open_checkpoints(directory: pathlib.Path) -> checkpoints.Checkpoints:
+  """Opens the checkpoints of a run, to keep them as the applied config says.
+
+  Args:
+    directory: where they are.
+  """
+  parameters = config.parameters('experiment')
+  return checkpoints.Checkpoints(
+    directory,
+    keep=parameters['keep_checkpoints'],
+    best_metric=parameters['best_metric'],
+    best_direction=parameters['best_direction'],
+  )
 
 
 def make_model(*, n_classes: int, mode: str):

@@ -6,7 +6,9 @@ import pathlib
 import tempfile
 
 
-def write_atomic(path: os.PathLike | str, content: bytes | str) -> None:
+def write_atomic(
+  path: os.PathLike | str, content: bytes | memoryview | str
+) -> None:
   """Writes a file so that a reader sees the old content or all of the new.
 
   Written aside in the same directory, flushed to disk, then renamed.

@@ -134,6 +134,9 @@ BOUNDARIES = _spec(
 SIZES = _spec(
   'whole numbers of at least 1, such as [64, 32, 8]', _are_sizes, list
 )
+DIRECTION = _spec(
+  "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
+)
 FUNCTION = _spec(
   'a reference without brackets, such as @mean_embedding',
   lambda value: isinstance(value, Reference) and not value.evaluate,
@@ -237,6 +240,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'model': FUNCTION,
     'n_steps': SIZE,
     'seed': SEED,
+    'keep_checkpoints': SIZE,
+    'best_metric': optional(STRING),
+    'best_direction': DIRECTION,
   },
   'trax.supervised.training.TrainTask': {
     'optimizer': OPTIMIZER,

@@ -30,7 +30,7 @@ trax_repairs.import_trax()
 from trax.supervised import training  # noqa: E402 (only once it is repaired)
 
 # Steps a call: enough to hide the call, few enough to stop soon.
-_MAX_STEPS_A_CALL = 64
+_MAX_STEPS_A_CALL = 16
 _MAX_TOKENS_A_CALL = 2**20
 # As trax compresses its own files.
 _GZIP_LEVEL = 2
@@ -101,6 +101,9 @@ class Loop(training.Loop):
     self._n_steps = n_steps
     self._checkpoints = checkpoints
     self._records = records
+    checkpoints.check_metric(
+      f'metrics/{name}' for name in eval_task.metric_names
+    )
     self._stop_signal = stop_signal
     self._on_records = on_records
     self._new_records: list[Record] = []
@@ -311,6 +314,11 @@ class Loop(training.Loop):
           'eval_position': self._eval_tasks[0].labeled_data.position,
           'records': [list(record) for record in self._records],
         },
+        metrics={
+          record.metric: record.value
+          for record in self._records
+          if (record.step, record.split) == (self.step, 'eval')
+        },
       )
     )
 
@@ -346,7 +354,7 @@ class Loop(training.Loop):
     """Goes on from the newest checkpoint, or from the beginning."""
     import jax
 
-    checkpoint = self._checkpoints.load_newest()
+    checkpoint = self._checkpoints.resume()
     if checkpoint is None:
       self._records.replace([])
       self._on_records([])

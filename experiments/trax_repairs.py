@@ -12,6 +12,8 @@ import sys
 import types
 import warnings
 
+from experiments import quiet
+
 _TRAX_VERSION = '1.4.1'
 
 # What trax imports at its top level and a run with a warm token cache never
@@ -23,7 +25,9 @@ _DEFERRED = (
     'tensorflow.compat.v2',
     'tensorflow_datasets',
     'tensorflow_text',
-    'trax.fastmath.tf',
+    # Its table of all alphanumeric characters takes 0.5 s.
+  'trax.data.tokenizer',
+  'trax.fastmath.tf',
     'trax.jaxboard',
     'trax.rl',
     'trax.rl.serialization_utils',
@@ -52,6 +56,10 @@ def import_trax():
     for name, stand_in in stand_ins.items():
       if sys.modules.get(name) is stand_in:
         del sys.modules[name]
+  for name, stand_in in stand_ins.items():
+    parent, _, child = name.rpartition('.')
+    if parent.startswith('trax') and parent in sys.modules:
+      vars(sys.modules[parent]).setdefault(child, stand_in)
   _repair_host_count()
   _repair_tree_unflatten()
   # BatchNorm asks for an int64 counter at each start; int32 counts far enough.
@@ -122,15 +130,16 @@ class _Deferred(types.ModuleType):
         f'trax needs {self.__name__}.{attribute} at import time; '
         f'experiments/trax_repairs.py was written for trax {_TRAX_VERSION}.'
       )
+    if self.__name__.startswith('tensorflow'):
+      quiet.import_tensorflow()
     return getattr(importlib.import_module(self.__name__), attribute)
 
 
 class _TensorFlow(_Deferred):
   """Answers what trax asks of TensorFlow in a run that does not use it.
 
-  Before TensorFlow is loaded no object is an instance of its types, its random
-  generator has drawn nothing, and its file functions are those of TensorBoard's
-  own copy of them.
+  Before TensorFlow is loaded no object is an instance of its types, and its
+  random generator has drawn nothing.
   """
 
   def __getattr__(self, attribute: str):
@@ -139,10 +148,6 @@ class _TensorFlow(_Deferred):
         return _NoInstances
       if attribute == 'random':
         return types.SimpleNamespace(set_seed=lambda seed: None)
-      if attribute == 'io':
-        from tensorboard.compat.tensorflow_stub.io import gfile
-
-        return types.SimpleNamespace(gfile=gfile)
     return super().__getattr__(attribute)
 
 

@@ -51,8 +51,10 @@ def test_what_is_deferred_works_when_it_is_asked_for():
     import numpy as np
     with fastmath.use_backend('tensorflow-numpy'):
       total = float(fastmath.numpy.sum(np.ones(3)))
+    tokens = trax.data.tokenizer.encode('two words')
     import tensorflow as tf
     print(json.dumps({
+        'tokens': tokens,
         'tfnp': total,
         'shape': shapes.ShapeDtype(tf.TensorShape([2, 3])).shape,
         'keras': issubclass(
@@ -60,7 +62,13 @@ def test_what_is_deferred_works_when_it_is_asked_for():
         'split': trax.data.tf_inputs.tfds.Split.TRAIN == 'train',
     }))
   """)
-  assert values == {'tfnp': 3.0, 'shape': [2, 3], 'keras': True, 'split': True}
+  assert values == {
+    'tokens': ['two', 'words'],
+    'tfnp': 3.0,
+    'shape': [2, 3],
+    'keras': True,
+    'split': True,
+  }
 
 
 @pytest.mark.slow

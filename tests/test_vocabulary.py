@@ -267,3 +267,13 @@ def test_a_file_that_is_no_vocabulary_is_refused(content, message, tmp_path):
   with pytest.raises(UserError) as error:
     text.Vocabulary(path)
   assert str(error.value) == message.format(path)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40))
+def test_tokens_are_joined_as_trax_joins_them(some):
+  import tensorflow  # noqa: F401 (trax's tokenizer needs it)
+
+  tokenizer = import_trax().data.tokenizer
+  tokens = tokenizer.encode(some)
+  assert vocabulary.join_tokens(tokens) == tokenizer.decode(tokens)

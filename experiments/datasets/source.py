@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import errors
+from experiments import errors, quiet
 from experiments.datasets import features, preparation, slices, storage
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Source:
     self, split: str, batch_size: int = 1024
   ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
+    quiet.import_tensorflow()
     import tensorflow as tf
     from tensorflow_datasets.core import file_adapters
 
