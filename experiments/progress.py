@@ -1,8 +1,15 @@
 """What a run shows on stderr: a bar on a terminal, plain lines elsewhere."""
 
+import collections
 import logging
+import os
 import sys
 import time
+
+# The rate is that of the last seconds: over the whole run the compilation would
+# count as slow training.
+_RATE_SECONDS = 5.0
+_COLUMNS_OF_A_TERMINAL_WITHOUT_SIZE = 80
 
 
 class Progress:
@@ -20,13 +27,21 @@ class Progress:
     self._step = step
     self._every_seconds = every_seconds
     self._n_examples = 0
-    self._start = self._last_line = time.monotonic()
+    # (time, number of examples by then); the first call compiled.
+    self._past: collections.deque[tuple[float, int]] = collections.deque()
+    self._last_line = time.monotonic()
     self._bar = None
     if sys.stderr.isatty():
       import tqdm
 
       self._bar = tqdm.tqdm(
-        total=n_steps, initial=step, unit='step', leave=False, smoothing=0.1
+        total=n_steps,
+        initial=step,
+        unit='step',
+        leave=False,
+        smoothing=0.1,
+        ncols=os.get_terminal_size(sys.stderr.fileno()).columns
+        or _COLUMNS_OF_A_TERMINAL_WITHOUT_SIZE,
       )
 
   def update(self, step: int, *, n_examples: int, loss: float | None) -> None:
@@ -37,18 +52,26 @@ class Progress:
       n_examples: how many examples were trained on since the last call.
       loss: the newest loss that is known, or None.
     """
-    self._n_examples += n_examples
     now = time.monotonic()
-    rate = self._n_examples / max(now - self._start, 1e-9)
-    shown = '' if loss is None else f'loss {loss:.4f}, '
-    shown += f'{rate:,.0f} examples/s'
+    self._n_examples += n_examples
+    self._past.append((now, self._n_examples))
+    shown = [] if loss is None else [f'loss {loss:.4f}']
+    start, before = self._past[0]
+    if now > start:
+      rate = (self._n_examples - before) / (now - start)
+      shown.append(f'{rate:,.0f} examples/s')
+    while now - self._past[0][0] > _RATE_SECONDS:
+      self._past.popleft()
+    self._show(step, ', '.join(shown), now)
+    self._step = step
+
+  def _show(self, step: int, shown: str, now: float) -> None:
     if self._bar is not None:
       self._bar.set_postfix_str(shown, refresh=False)
       self._bar.update(step - self._step)
     elif now - self._last_line >= self._every_seconds:
       self._last_line = now
       logging.info('step %d of %d, %s', step, self._n_steps, shown)
-    self._step = step
 
   def close(self) -> None:
     """Removes the bar."""
