@@ -8,6 +8,7 @@ import pathlib
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,11 @@ from experiments.errors import UserError
 _N_SHOWN_PREDICTIONS = 5
 
 
-def train(checked: config.Config, output_dir: pathlib.Path) -> None:
+def train(
+  checked: config.Config,
+  output_dir: pathlib.Path,
+  on_records: Callable[[list[records.Record]], None] = lambda new: None,
+) -> None:
   """Trains, evaluates on the whole test split and shows predictions.
 
   Goes on where an earlier process stopped. Results go to stdout, once they are
@@ -44,6 +49,8 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
   Args:
     checked: the experiment.
     output_dir: the run directory; made if missing.
+    on_records: told of new records, and first of those from before; what it
+      raises ends the run, with the error's `run_status`.
 
   Raises:
     UserError: the data, the vocabulary or the directory will not do, or the
@@ -78,14 +85,14 @@ def train(checked: config.Config, output_dir: pathlib.Path) -> None:
 
     saved = checkpoints.Checkpoints(directory.checkpoints)
     try:
-      results = _train(directory, checked, data, stop_signal)
+      results = _train(directory, checked, data, stop_signal, on_records)
     except BaseException as error:
       status = _status_of(error)
       note(
         status,
         steps=getattr(error, 'step', None) or max(saved.steps(), default=0),
         error=None
-        if status == run_dir.INTERRUPTED
+        if status in (run_dir.INTERRUPTED, run_dir.PRUNED)
         else ''.join(traceback.format_exception_only(error)).strip(),
       )
       raise
@@ -201,12 +208,18 @@ def _train(
   checked: config.Config,
   data: experiment.Data,
   stop_signal: signals.StopSignal,
+  on_records: Callable[[list[records.Record]], None],
 ) -> str:
   """Trains and evaluates; returns the results as text."""
   from experiments import training
 
   start = time.time()
   events = _Events(directory)
+
+  def record(new: list[records.Record]) -> None:
+    events.write(new)
+    on_records(new)
+
   _take_back(directory.path, [])
   with tensorboard.EventWriter(directory.path) as writer, events:
     writer.session_start(
@@ -220,7 +233,7 @@ def _train(
         checkpoints=experiment.open_checkpoints(directory.checkpoints),
         records=records.Records(directory.metrics),
         stop_signal=stop_signal,
-        on_records=events.write,
+        on_records=record,
       )
       threading.Thread(target=_import_for_report, daemon=True).start()
       loop.run()

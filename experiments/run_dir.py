@@ -3,8 +3,9 @@
 run.json is one JSON object. It is there before step 1, with all but `seconds`
 and `metrics`, and is always replaced as a whole.
 
-  status        'running', 'finished', 'failed', 'interrupted' or 'diverged'; a
-                process that was killed leaves 'running'
+  status        'running', 'finished', 'failed', 'interrupted', 'diverged' or
+                'pruned' (a search gave it up); a process that was killed leaves
+                'running'
   overrides     object: what --gin_bindings bound, as gin writes it
   seed          int: SEED
   steps         int: training steps done; if diverged, the step that was not
@@ -53,6 +54,7 @@ FINISHED = 'finished'
 FAILED = 'failed'
 INTERRUPTED = 'interrupted'
 DIVERGED = 'diverged'
+PRUNED = 'pruned'
 
 _LONGEST_NAME = 120
 _PACKAGES = (
@@ -130,6 +132,8 @@ class RunDir:
     self.vocabulary = self.path / 'vocabulary.subword'
     self.report = self.path / 'report'
     self.lock = self.path / '.lock'
+    # What a sweep's worker prints while it works on this run.
+    self.log = self.path / 'log.txt'
 
   def events(self, split: str) -> pathlib.Path:
     """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
@@ -140,7 +144,12 @@ class RunDir:
 
     A process that was killed early leaves what is written before config.gin.
     """
-    own = {self.lock.name, self.vocabulary.name, self.run.name}
+    own = {
+      self.lock.name,
+      self.vocabulary.name,
+      self.run.name,
+      self.log.name,
+    }
     try:
       names = set(os.listdir(self.path)) - own
     except OSError:
