@@ -1,7 +1,9 @@
 """Fixtures that every test gets."""
 
+import os
 import sys
 
+import live_launcher
 import pytest
 
 
@@ -11,3 +13,18 @@ def _clear_gin():
   yield
   if 'gin' in sys.modules:
     sys.modules['gin'].clear_config()
+
+
+@pytest.fixture(scope='session')
+def launcher(tmp_path_factory):
+  """Starts launcher.py; the data and the caches are made once for all tests."""
+  base = tmp_path_factory.getbasetemp()
+  if 'PYTEST_XDIST_WORKER' in os.environ:
+    base = base.parent
+  return live_launcher.Launcher(base / 'launcher')
+
+
+@pytest.fixture(scope='session')
+def trained(launcher):
+  """A finished run that no test may change: its path, stdout and stderr."""
+  return launcher.trained()
