@@ -40,13 +40,17 @@ def parse_flags(argv: list[str], usage: str) -> None:
       f'{rest[1]!r} is no flag. Values follow an =, and what holds spaces '
       "needs quotes: --gin_bindings='N_STEPS = 10'. See --help."
     )
-  verbose = flags_['verbosity'].present and absl_logging.get_verbosity() > 0
+  start_log(flags_['verbosity'].present and absl_logging.get_verbosity() > 0)
+
+
+def start_log(is_verbose: bool) -> None:
+  """Sets up the log on stderr; `is_verbose` shows that of the libraries too."""
   handler = _LogHandler()
   handler.setFormatter(logging.Formatter('%(message)s'))
   root = logging.getLogger()
   root.handlers[:] = [handler]
-  root.setLevel(logging.DEBUG if verbose else logging.INFO)
-  if not verbose:
+  root.setLevel(logging.DEBUG if is_verbose else logging.INFO)
+  if not is_verbose:
     handler.addFilter(_is_ours)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
