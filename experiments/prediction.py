@@ -130,6 +130,7 @@ def describe(
     expected: the class by name, if it is known.
   """
   probabilities = np.exp(log_probs.astype(np.float64))
+  probabilities /= probabilities.sum()  # What float32 rounded off.
   return report.Prediction(
     text=text,
     expected=expected,

@@ -1,0 +1,208 @@
+"""--mode=predict, as a user does it."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from sklearn import metrics as sklearn_metrics
+
+from experiments.datasets import bbc_news_corpus
+
+
+def answers(done):
+  return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope='module')
+def predict(launcher, trained):
+  path, _, _ = trained
+
+  def run(input_path, **options):
+    return launcher(
+      '--mode=predict',
+      f'--output_dir={path}',
+      f'--input={input_path}',
+      **options,
+    )
+
+  return run
+
+
+def test_scikit_learn_finds_the_reported_numbers_in_the_predictions(
+  predict, trained, tmp_path
+):
+  """The whole test split, through another way than the evaluation's."""
+  path, _, _ = trained
+  run = json.loads((path / 'run.json').read_text())
+  articles = bbc_news_corpus.read_splits()['test']
+  (tmp_path / 'test.jsonl').write_text(
+    ''.join(
+      json.dumps({'id': i, 'text': article.text}) + '\n'
+      for i, article in enumerate(articles)
+    )
+  )
+  done = predict(tmp_path / 'test.jsonl')
+  assert done.returncode == 2
+  assert done.stderr == (
+    f'--input={tmp_path}/test.jsonl: 67 of 426 lines could not be classified; '
+    "their answers have an 'error'.\n"
+  )
+  predictions = answers(done)
+  assert [p['id'] for p in predictions] == list(range(426))
+  kept = [i for i, p in enumerate(predictions) if 'error' not in p]
+  for i, prediction in enumerate(predictions):
+    if i not in kept:
+      n_tokens = prediction['n_tokens']
+      assert n_tokens > 1200
+      assert prediction['error'] == (
+        f'{n_tokens} tokens, at most 1200 are taken'
+      )
+  expected = [articles[i].label for i in kept]
+  predicted = [predictions[i]['label'] for i in kept]
+  probabilities = np.array(
+    [[predictions[i]['probabilities'][c] for c in run['labels']] for i in kept]
+  )
+  np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+  assert [run['labels'][i] for i in probabilities.argmax(axis=1)] == predicted
+  reported = run['metrics']
+  assert reported['n_examples'] == len(kept)
+  assert reported['accuracy'] == pytest.approx(
+    sklearn_metrics.accuracy_score(expected, predicted)
+  )
+  assert reported['macro_f1'] == pytest.approx(
+    sklearn_metrics.f1_score(
+      expected, predicted, average='macro', zero_division=0
+    )
+  )
+  assert reported['cross_entropy'] == pytest.approx(
+    sklearn_metrics.log_loss(expected, probabilities), rel=1e-5
+  )
+  np.testing.assert_array_equal(
+    reported['confusion'],
+    sklearn_metrics.confusion_matrix(expected, predicted, labels=run['labels']),
+  )
+
+
+def test_a_text_a_line(predict, tmp_path):
+  (tmp_path / 'articles.txt').write_bytes(
+    b'The striker scored two goals in the final.\n'
+    b'\n'
+    b'Shares of the bank fell, \xe2\x82\xac 3 bn were lost.\r\n'
+    b'caf\xe9\n' + b'goal ' * 2000 + b'\n   \n'
+    b'[1, 2] is no JSON here\n'
+    b'The last line has no end'
+  )
+  done = predict(tmp_path / 'articles.txt')
+  assert done.returncode == 2
+  assert done.stderr.endswith(
+    ": 4 of 8 lines could not be classified; their answers have an 'error'.\n"
+  )
+  first, empty, second, latin, long, blank, brackets, last = answers(done)
+  assert empty == blank == {'error': 'empty line'}
+  assert latin == {'error': 'not UTF-8: byte 3'}
+  assert long['error'] == f'{long["n_tokens"]} tokens, at most 1200 are taken'
+  for answer in (first, second, brackets, last):
+    assert list(answer) == ['label', 'probabilities', 'n_tokens']
+    probabilities = answer['probabilities']
+    assert answer['label'] == max(probabilities, key=probabilities.get)
+
+
+def test_json_lines_from_stdin(predict):
+  lines = [
+    '{"text": "The match ended 2 : 1.", "id": "a", "source": "x"}',
+    '{"id": {"n": [1, null]}, "text": "Two\\nlines"}',
+    '{"text": "no id"}',
+    '{"id": 3, "text": 4}',
+    '{"id": 4}',
+    '["text"]',
+    '{"text": "cut',
+    '{"id": 6, "text": " "}',
+    '',
+  ]
+  done = predict('-', input='\n'.join(lines) + '\n')
+  assert done.returncode == 2
+  assert done.stderr == (
+    '--input=-: 6 of 9 lines could not be classified; their answers have an '
+    "'error'.\n"
+  )
+  found = answers(done)
+  assert [answer.get('id') for answer in found] == [
+    'a',
+    {'n': [1, None]},
+    None,
+    3,
+    4,
+    None,
+    None,
+    6,
+    None,
+  ]
+  assert ['error' in answer for answer in found] == [False] * 3 + [True] * 6
+  assert [answer.get('error') for answer in found[3:6]] == [
+    "no 'text' that is a string",
+    "no 'text' that is a string",
+    'not a JSON object',
+  ]
+  assert found[6]['error'].startswith('not JSON: Unterminated string')
+  assert [answer['error'] for answer in found[7:]] == [
+    'empty text',
+    'empty line',
+  ]
+
+
+def test_more_lines_than_are_read_at_once_stay_in_order(predict, tmp_path):
+  """Short and long texts, which fall into different buckets."""
+  lines = [
+    json.dumps({'id': i, 'text': 'goal ' * (1 + 400 * (i % 3 == 0))})
+    for i in range(5000)
+  ]
+  done = predict('-', input='\n'.join(lines))
+  assert done.returncode == 0, done.stderr
+  assert done.stderr == ''
+  found = answers(done)
+  assert [answer['id'] for answer in found] == list(range(5000))
+  n_short = found[1]['n_tokens']
+  assert all(
+    (answer['n_tokens'] > n_short) == (answer['id'] % 3 == 0)
+    for answer in found
+  )
+
+
+def test_the_reader_of_stdout_may_leave(launcher, trained, tmp_path):
+  path, _, _ = trained
+  (tmp_path / 'texts').write_text('goal\n' * 20_000)
+  command = launcher.command(
+    '--mode=predict', f'--output_dir={path}', f'--input={tmp_path}/texts'
+  )
+  done = subprocess.run(
+    ['bash', '-c', '"$@" | head -n 1; exit "${PIPESTATUS[0]}"', '-', *command],
+    cwd=launcher.cwd,
+    env=launcher.env,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 128 + 13
+  assert done.stderr == ''
+  assert len(answers(done)) == 1
+
+
+def test_what_cannot_be_read_is_refused(predict, launcher, trained, tmp_path):
+  path, _, _ = trained
+  done = predict(tmp_path / 'missing')
+  assert (done.returncode, done.stdout) == (2, '')
+  assert done.stderr == (
+    f'--input={tmp_path}/missing: No such file or directory. Give a file with '
+    'one text a line, or - for stdin.\n'
+  )
+  copy = tmp_path / 'copy'
+  shutil.copytree(path, copy)
+  shutil.rmtree(copy / 'checkpoints')
+  done = launcher('--mode=predict', f'--output_dir={copy}', '--input=-')
+  assert (done.returncode, done.stdout) == (2, '')
+  assert done.stderr == (
+    f'{copy}/checkpoints holds no checkpoint. Train first: python launcher.py '
+    f'--gin_file={copy}/config.gin --output_dir={copy}\n'
+  )
