@@ -11,89 +11,37 @@ import sys
 from absl import flags
 
 import experiments
-from experiments import config, run_dir
+from experiments import config, launcher_flags, run_dir
 from experiments.command_line import parse_flags, run_main
-from experiments.errors import UserError
 
 FLAGS = flags.FLAGS
-
-flags.DEFINE_multi_string(
-  'gin_file', [], 'The experiment; later files win. --gin_file=gin/agnews.gin'
-)
-flags.DEFINE_multi_string(
-  'gin_bindings',
-  [],
-  "A binding that overrides the files'. --gin_bindings='LEARNING_RATE=0.003'",
-)
-flags.DEFINE_multi_string(
-  'gin_search_paths',
-  [],
-  'Where else to look for gin files. --gin_search_paths=$HOME/gin',
-)
-flags.DEFINE_string(
-  'output_dir',
-  None,
-  'The run directory; without it, runs/<gin file>/<overrides or default>. '
-  '--output_dir=runs/agnews/default',
-)
-flags.DEFINE_enum(
-  'mode',
-  'train',
-  ['train', 'eval', 'predict', 'prepare'],
-  'What to do; train also evaluates and predicts. --mode=eval',
-)
-flags.DEFINE_string(
-  'input', None, 'predict: texts, or - for stdin. --input=articles.txt'
-)
-flags.DEFINE_string(
-  'source', None, 'prepare: CSV of AG News. --source=ag_news_csv.tar.gz'
-)
-flags.DEFINE_bool(
-  'dry_run', False, 'train: show the resolved config and stop. --dry_run'
-)
-
-
-_NEEDED = {'eval': ['output_dir'], 'predict': ['output_dir', 'input']}
-_NEEDED['prepare'] = ['source', 'gin_file']
-_NEEDED['train'] = ['gin_file']
 
 
 def main() -> None:
   """Does what the flags say."""
-  mode = FLAGS.mode
-  for flag in _NEEDED[mode]:
-    if not FLAGS[flag].value:
-      raise UserError(f'--mode={mode} needs --{flag}: {FLAGS[flag].help}')
-  for flag, modes_ in {
-    'input': ('predict',),
-    'source': ('prepare',),
-    'dry_run': ('train',),
-    'gin_file': ('train', 'prepare'),
-    'gin_bindings': ('train', 'prepare'),
-  }.items():
-    if FLAGS[flag].value and mode not in modes_:
-      raise UserError(
-        f'--{flag} does not go with --mode={mode}, only with '
-        f'--mode={" or ".join(modes_)}.'
-      )
-  if mode == 'eval':
+  launcher_flags.check_flags()
+  if FLAGS.mode == 'eval':
     from experiments import modes
 
     modes.evaluate(pathlib.Path(FLAGS.output_dir))
-  elif mode == 'predict':
+  elif FLAGS.mode == 'predict':
     from experiments import prediction
 
     prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
+  elif FLAGS.mode == 'compare':
+    from experiments import compare, compare_tables
+
+    comparison = compare.compare(FLAGS.output_dir, FLAGS.objective)
+    print(compare_tables.render(comparison, FLAGS.format))
+  elif FLAGS.sweep:
+    _sweep()
   else:
-    _with_config(mode)
+    _with_config()
 
 
-def _with_config(mode: str) -> None:
-  installed = str(pathlib.Path(experiments.__file__).parent)
+def _with_config() -> None:
   checked = config.check(
-    config.parse(
-      FLAGS.gin_file, FLAGS.gin_bindings, [*FLAGS.gin_search_paths, installed]
-    )
+    config.parse(FLAGS.gin_file, FLAGS.gin_bindings, _search_paths())
   )
   output_dir = pathlib.Path(
     FLAGS.output_dir
@@ -103,10 +51,33 @@ def _with_config(mode: str) -> None:
 
   if FLAGS.dry_run:
     dry_run.show(checked, output_dir)
-  elif mode == 'prepare':
+  elif FLAGS.mode == 'prepare':
     modes.prepare(checked, FLAGS.source)
   else:
     modes.train(checked, output_dir)
+
+
+def _sweep() -> None:
+  from experiments import sweep
+
+  is_done = sweep.sweep(
+    FLAGS.sweep,
+    gin_files=FLAGS.gin_file,
+    gin_bindings=FLAGS.gin_bindings,
+    gin_search_paths=_search_paths(),
+    output_dir=FLAGS.output_dir,
+    jobs=FLAGS.jobs,
+    retries=FLAGS.retries,
+    dry_run=FLAGS.dry_run,
+  )
+  if not is_done:
+    sys.exit(1)
+
+
+def _search_paths() -> list[str]:
+  """Returns where gin files are looked for; installed ones come last."""
+  installed = str(pathlib.Path(experiments.__file__).parent)
+  return [*FLAGS.gin_search_paths, installed]
 
 
 def run() -> None:

@@ -40,7 +40,9 @@ def parse_flags(argv: list[str], usage: str) -> None:
       f'{rest[1]!r} is no flag. Values follow an =, and what holds spaces '
       "needs quotes: --gin_bindings='N_STEPS = 10'. See --help."
     )
-  start_log(flags_['verbosity'].present and absl_logging.get_verbosity() > 0)
+  start_log(
+    bool(flags_['verbosity'].present) and absl_logging.get_verbosity() > 0
+  )
 
 
 def start_log(is_verbose: bool) -> None:

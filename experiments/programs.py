@@ -1,0 +1,84 @@
+"""Which runs can use the same compiled programs: those that differ in numbers.
+
+What a program takes as an array (the optimizer's numbers, the learning rate of
+each step, the seed) can change without compiling again; sizes, layers and what
+Python branches on cannot.
+"""
+
+import re
+from collections.abc import Mapping
+
+# Of each of trax's optimizers what reaches its update as an array, and what
+# nothing in its code branches on.
+_ARRAYS: Mapping[str, tuple[str, ...]] = {
+  'Adam': ('learning_rate', 'weight_decay_rate', 'b1', 'b2', 'eps'),
+  'Adafactor': (
+    'learning_rate',
+    'beta1',
+    'decay_rate',
+    'clipping_threshold',
+    'weight_decay_rate',
+    'weight_decay_n_steps',
+    'epsilon1',
+    'epsilon2',
+  ),
+  'Momentum': ('learning_rate', 'mass', 'weight_decay_rate'),
+  'RMSProp': ('learning_rate', 'gamma', 'eps'),
+  'SGD': ('learning_rate',),
+  'SM3': ('learning_rate', 'weight_decay'),
+}
+# A schedule's numbers come to the program as the rates of its steps.
+_SCHEDULES = ('constant', 'multifactor', 'warmup', 'warmup_and_rsqrt_decay')
+_HOST_ONLY = frozenset(
+  {
+    'EvalTask.n_eval_batches',
+    'TrainTask.lr_schedule',
+    'TrainTask.n_steps_per_checkpoint',
+    'experiment.n_steps',
+    'experiment.seed',
+  }
+)
+
+
+def structure(config_text: str) -> str:
+  """Returns what of a config the compiled programs depend on.
+
+  Args:
+    config_text: `config.Config.text`.
+
+  Returns:
+    Text that is equal for two configs if they can share their programs. It may
+    differ where they still could.
+  """
+  pairs = (line.partition(' = ') for line in config_text.splitlines())
+  values = {name: value for name, equals, value in pairs if equals}
+  lines = [
+    f'{name} = {_resolved(value, values)}'
+    for name, value in values.items()
+    if '.' in name and not _is_array(name)
+  ]
+  imports = [
+    line for line in config_text.splitlines() if line and ' = ' not in line
+  ]
+  return '\n'.join([*imports, *lines])
+
+
+def _is_array(name: str) -> bool:
+  selector, _, parameter = name.rpartition('.')
+  # With a scope or a module before it, it is the same configurable.
+  last = re.split(r'[./]', selector)[-1]
+  return (
+    name in _HOST_ONLY
+    or last in _SCHEDULES
+    or parameter in _ARRAYS.get(last, ())
+  )
+
+
+def _resolved(value: str, values: Mapping[str, str]) -> str:
+  """Puts the values of macros in the place of their names."""
+
+  def replaced(match: re.Match[str]) -> str:
+    name = match[1]
+    return _resolved(values[name], values) if name in values else match[0]
+
+  return re.sub(r'%([\w./]+)', replaced, value)

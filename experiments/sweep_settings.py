@@ -1,0 +1,123 @@
+"""What a sweep itself can be told, by bindings of `sweep` that no trial sees.
+
+--gin_bindings="sweep.objective='macro_f1'", or in a sweep's YAML file
+sweep.objective: macro_f1
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from experiments import compare, schema
+from experiments.errors import UserError
+from experiments.gin_statements import read_text
+from experiments.gin_values import shortened
+from experiments.suggestions import did_you_mean
+
+DIRECTIONS = ('maximize', 'minimize')
+PRUNERS = ('none', 'median', 'halving')
+_CONFIGURABLE = 'sweep'
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Settings of a sweep.
+
+  Attributes:
+    objective: the metric to sort by and to search for, of the exact evaluation.
+    direction: 'maximize' or 'minimize'; None goes by the metric's name.
+    pruner: of `PRUNERS`; gives hopeless trials up.
+    pruning_metric: of the sampled evaluations, e.g. 'metrics/Accuracy'; None
+      takes the one that is most like the objective.
+    seed: of the sampler.
+    num_cpus: that Ray sets aside for a trial.
+    num_gpus: likewise.
+  """
+
+  objective: str = compare.DEFAULT_OBJECTIVE
+  direction: str | None = None
+  pruner: str = 'none'
+  pruning_metric: str | None = None
+  seed: int = 0
+  num_cpus: float = 1.0
+  num_gpus: float = 0.0
+
+  @property
+  def is_minimized(self) -> bool:
+    """Whether less of the objective is better."""
+    if self.direction is None:
+      return compare.minimized_by_name(self.objective)
+    return self.direction == 'minimize'
+
+
+def _one_of(names: Iterable[str]) -> schema.Spec:
+  names = tuple(names)
+
+  def normalised(value):
+    if value not in names:
+      raise schema.WrongValueError
+    return value
+
+  return schema.Spec(' or '.join(map(repr, names)), normalised)
+
+
+_SPECS: Mapping[str, schema.Spec] = {
+  'objective': schema.STRING,
+  'direction': _one_of(DIRECTIONS),
+  'pruner': _one_of(PRUNERS),
+  'pruning_metric': schema.STRING,
+  'seed': schema.SEED,
+  'num_cpus': schema.NOT_NEGATIVE,
+  'num_gpus': schema.NOT_NEGATIVE,
+}
+
+
+def split_bindings(
+  gin_bindings: Iterable[str], from_files: Mapping[str, Any]
+) -> tuple[list[str], Settings]:
+  """Takes what is for the sweep out of bindings.
+
+  Args:
+    gin_bindings: as --gin_bindings; they win.
+    from_files: settings of YAML files, by name.
+
+  Returns:
+    The bindings that are for the trials, and the settings.
+
+  Raises:
+    UserError: there is no such setting, or its value is wrong.
+  """
+  found = {
+    name: _checked(name, value, f'--sweep: {_CONFIGURABLE}.{name}')
+    for name, value in from_files.items()
+  }
+  rest = []
+  for text in gin_bindings:
+    statements = read_text(text, '')
+    ours = [b for b in statements.bindings if b.selector == _CONFIGURABLE]
+    if not ours:
+      rest.append(text)
+    elif len(ours) < len(statements.bindings):
+      raise UserError(
+        f'--gin_bindings={text!r}: give what is for the sweep and what is for '
+        'its trials by two flags.'
+      )
+    for each in ours:
+      found[each.parameter] = _checked(
+        each.parameter, each.value, f'{each.place}: {each.name}'
+      )
+  return rest, Settings(**found)
+
+
+def _checked(name: str, value: Any, subject: str) -> Any:
+  if name not in _SPECS:
+    raise UserError(
+      f'{subject} is no setting of a sweep. There are {", ".join(_SPECS)}.'
+      + did_you_mean(name, _SPECS)
+    )
+  try:
+    return _SPECS[name].normalised(value)
+  except schema.WrongValueError:
+    raise UserError(
+      f'{subject} must be {_SPECS[name].expected}, not {shortened(value)}.'
+    ) from None
