@@ -164,12 +164,12 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
   data_dir = pathlib.Path(builder.data_dir_root)
   urls = [urllib.parse.urlsplit(url) for url in builder.url_infos or {}]
   hosts = {
-    (url.hostname, url.port or (80 if url.scheme == 'http' else 443))
+    _address(url)
     for url in urls
     if url.hostname and url.scheme in ('http', 'https')
   }
   is_downloaded = (data_dir / 'downloads' / _base_name(name)).exists()
-  if not hosts or is_downloaded or urllib.request.getproxies():
+  if not hosts or is_downloaded:
     return
   reason = ''
   for address in sorted(hosts):
@@ -179,6 +179,14 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
     except OSError as error:
       reason = f'cannot connect to {address[0]} ({error.strerror or error})'
   raise errors.UserError(_download_failed(name, reason, data_dir))
+
+
+def _address(url: urllib.parse.SplitResult) -> tuple[str, int]:
+  """Returns host and port to connect to for a URL: its own or a proxy's."""
+  proxy = urllib.request.getproxies().get(url.scheme)
+  if proxy and not urllib.request.proxy_bypass(url.hostname or ''):
+    url = urllib.parse.urlsplit(proxy if '://' in proxy else f'http://{proxy}')
+  return url.hostname or '', url.port or (443 if url.scheme == 'https' else 80)
 
 
 def _download_failed(name: str, reason: str, data_dir: pathlib.Path) -> str:
