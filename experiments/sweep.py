@@ -4,6 +4,7 @@ import collections
 import contextlib
 import logging
 import pathlib
+import time
 from collections.abc import Iterable
 
 from experiments import (
@@ -16,6 +17,7 @@ from experiments import (
   sweep_plan,
   sweep_settings,
   sweep_state,
+  tensorboard,
 )
 from experiments.errors import UserError
 from experiments.executors import Ended, Executor, Measured, Outcome, Task
@@ -180,6 +182,10 @@ class _Runner:
     trial = self._running.pop(event.key)
     outcome = event.outcome
     status = outcome.status
+    if status in (run_dir.FAILED, run_dir.INTERRUPTED):
+      # A process may have been lost after its work was done.
+      recorded = sweep_plan.status(trial)
+      status = recorded if recorded in sweep_plan.FINAL else status
     if status == run_dir.FAILED:
       self._n_failures[trial.key] += 1
       if outcome.may_retry and self._n_failures[trial.key] <= self._retries:
@@ -257,6 +263,8 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
     directory.write_run(
       status=run_dir.FAILED, error=outcome.error, end=run_dir.now()
     )
+    with tensorboard.EventWriter(trial.path) as writer:
+      writer.session_end(run_dir.FAILED, end_time=time.time())
 
 
 def _show_results(

@@ -89,7 +89,7 @@ class LocalExecutor:
     """See `Executor`."""
     for worker in self._workers:
       worker.link.close()
-      if worker.task is not None:
+      if worker.task is not None or not worker.is_ready:
         worker.process.kill()
     end = time.monotonic() + _CLOSE_SECONDS
     for worker in self._workers:
