@@ -34,7 +34,8 @@ def parse_flags(argv: list[str], usage: str) -> None:
   try:
     rest = flags_(argv)
   except flags.Error as error:
-    _refuse(f'{error} See --help.')
+    message = str(error).replace(' ?', '?').rstrip('.')
+    _refuse(f'{message}{"" if message[-1] == "?" else "."} See --help.')
   if len(rest) > 1:
     _refuse(
       f'{rest[1]!r} is no flag. Values follow an =, and what holds spaces '

@@ -103,7 +103,9 @@ def check_flags() -> None:
   mode = FLAGS.mode
   for flag in _NEEDED[mode]:
     if not FLAGS[flag].value:
-      raise UserError(f'--mode={mode} needs --{flag}: {FLAGS[flag].help}')
+      # absl adds a line to the help of a flag that may be repeated.
+      example = FLAGS[flag].help.partition(';\n')[0].rpartition(' --')[2]
+      raise UserError(f'--mode={mode} needs --{flag}, e.g. --{example}')
   for flag, modes in _MODES_OF.items():
     if FLAGS[flag].value != FLAGS[flag].default and mode not in modes:
       raise UserError(
