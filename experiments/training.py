@@ -196,7 +196,7 @@ class Loop(training.Loop):
     self._segment_steps = self.step - first_step
 
   def _calls(self, stream: batches.BatchStream, stop: int):
-    """Yields (first step from 0, n, batch size, stacked batches) of each call."""
+    """Yields first step, from 0, n, batch size and stacked batches of calls."""
     for _, first, count in stream.plan.runs(self.step, stop):
       shape = stream.plan.batch(first)
       size = len(shape.indices)
@@ -208,7 +208,7 @@ class Loop(training.Loop):
         yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
 
   def _take_stats(self, first, n, size, stats, progress: Progress) -> None:
-    """Keeps the statistics of a call, once its losses are known to be finite."""
+    """Keeps the statistics of a call whose losses are finite."""
     values = {name: np.asarray(value)[:n] for name, value in stats.items()}
     bad = np.flatnonzero(~np.isfinite(values['loss']))
     if len(bad):
@@ -302,7 +302,9 @@ class Loop(training.Loop):
 
     names = sorted(self._stats[0]) if self._stats else []
     train_state = self._train_state()
-    leaves = [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(train_state)]
+    leaves = [
+      np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(train_state)
+    ]
     self._checkpoints.save(
       Checkpoint(
         step=self.step,
@@ -426,9 +428,7 @@ def make_loop(data: experiment.Data, **options) -> Loop:
     experiment.make_model(n_classes=n_classes, mode='train'),
     training.TrainTask(train_stream, sample_batch=sample, **task),
     eval_model=experiment.make_model(n_classes=n_classes, mode='eval'),
-    eval_task=training.EvalTask(
-      eval_stream, sample_batch=sample, **evaluation
-    ),
+    eval_task=training.EvalTask(eval_stream, sample_batch=sample, **evaluation),
     n_steps=parameters['n_steps'],
     random_seed=seed,
     **options,

@@ -19,19 +19,19 @@ _TRAX_VERSION = '1.4.1'
 # What trax imports at its top level and a run with a warm token cache never
 # uses. TensorFlow alone is most of the start-up time.
 _DEFERRED = (
-    'gym',
-    'tensorflow',
-    'tensorflow.compat',
-    'tensorflow.compat.v2',
-    'tensorflow_datasets',
-    'tensorflow_text',
-    # Its table of all alphanumeric characters takes 0.5 s.
+  'gym',
+  'tensorflow',
+  'tensorflow.compat',
+  'tensorflow.compat.v2',
+  'tensorflow_datasets',
+  'tensorflow_text',
+  # Its table of all alphanumeric characters takes 0.5 s.
   'trax.data.tokenizer',
   'trax.fastmath.tf',
-    'trax.jaxboard',
-    'trax.rl',
-    'trax.rl.serialization_utils',
-    'trax.trax2keras',
+  'trax.jaxboard',
+  'trax.rl',
+  'trax.rl.serialization_utils',
+  'trax.trax2keras',
 )
 
 
@@ -79,9 +79,9 @@ def _seed_inspect_cache():
   """
   for name in ('importlib._bootstrap', 'importlib._bootstrap_external'):
     file = f'<frozen {name}>'
-    inspect.modulesbyfile[file] = name  # type: ignore[attr-defined]
+    inspect.modulesbyfile[file] = name
     path = os.path.normcase(os.path.abspath(file))
-    inspect.modulesbyfile[path] = name  # type: ignore[attr-defined]
+    inspect.modulesbyfile[path] = name
 
 
 def _defer_imports() -> dict[str, types.ModuleType]:
@@ -195,5 +195,5 @@ def _repair_tree_unflatten():
       return flat[0], flat[1:]
     return original(flat, tree, copy_from_tree)
 
-  module.tree_unflatten = tree_unflatten
-  fastmath.tree_unflatten = tree_unflatten
+  vars(module)['tree_unflatten'] = tree_unflatten
+  vars(fastmath)['tree_unflatten'] = tree_unflatten

@@ -31,7 +31,7 @@ def loaded(launcher, *args):
 
 
 @pytest.mark.parametrize(
-  'args, status',
+  ('args', 'status'),
   [
     (['--help'], 0),
     (['--gin_fil=tiny.gin'], 2),
