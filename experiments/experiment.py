@@ -1,14 +1,18 @@
 """From a checked config to the parts of an experiment."""
 
+import logging
 import pathlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments import checkpoints, config, quiet, text
+from experiments import batches, checkpoints, config, quiet, text
 from experiments.datasets import known_sources
 from experiments.datasets import source as datasets
 from experiments.errors import UserError
+
+if TYPE_CHECKING:
+  from experiments import training
 
 
 class Data(NamedTuple):
@@ -174,3 +178,55 @@ def instance(configurable_or_instance):
     callable(value) and hasattr(value, '__wrapped__')
   )
   return value() if is_function else value
+
+
+def make_loop(data: Data, **options) -> 'training.Loop':
+  """Makes the loop of the applied config.
+
+  Args:
+    data: the tokenized data set.
+    **options: `checkpoints`, `records`, `stop_signal` and `on_records` of Loop.
+
+  Raises:
+    UserError: no example of a split is within the length limits, or the
+      checkpoint does not fit the model.
+  """
+  from experiments import training
+  from trax.supervised import training as trax_training
+
+  parameters = config.parameters('experiment')
+  seed, n_classes = parameters['seed'], len(data.source.label_names)
+  train_stream, eval_stream = (
+    batches.BatchStream(
+      tokens,
+      batches.BatchPlan(lengths=tokens.lengths, seed=seed, **buckets()),
+    )
+    for tokens in (data.train, data.test)
+  )
+  for split, stream in (('train', train_stream), ('test', eval_stream)):
+    if stream.plan.n_dropped:
+      logging.info(
+        '%d of %d %s examples are outside of the length limits and left out',
+        stream.plan.n_dropped,
+        stream.plan.n_dropped + stream.plan.n_kept,
+        split,
+      )
+  sample = sample_batch()
+  task = config.parameters('TrainTask')
+  task['optimizer'] = instance(task['optimizer'])
+  task['loss_layer'] = instance(task['loss_layer'])
+  if task.get('lr_schedule') is not None:
+    task['lr_schedule'] = instance(task['lr_schedule'])
+  evaluation = config.parameters('EvalTask')
+  evaluation['metrics'] = [instance(metric) for metric in evaluation['metrics']]
+  return training.Loop(
+    make_model(n_classes=n_classes, mode='train'),
+    trax_training.TrainTask(train_stream, sample_batch=sample, **task),
+    eval_model=make_model(n_classes=n_classes, mode='eval'),
+    eval_task=trax_training.EvalTask(
+      eval_stream, sample_batch=sample, **evaluation
+    ),
+    n_steps=parameters['n_steps'],
+    random_seed=seed,
+    **options,
+  )

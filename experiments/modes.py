@@ -228,7 +228,7 @@ def _train(
     )
     writer.text('config.gin', tensorboard.code_block(checked.text), 0)
     try:
-      loop = training.make_loop(
+      loop = experiment.make_loop(
         data,
         checkpoints=experiment.open_checkpoints(directory.checkpoints),
         records=records.Records(directory.metrics),

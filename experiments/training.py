@@ -13,8 +13,6 @@ import numpy as np
 
 from experiments import (
   batches,
-  config,
-  experiment,
   files,
   run_dir,
   trax_repairs,
@@ -382,57 +380,6 @@ class Loop(training.Loop):
       self._history.append(old.split, old.metric, old.step, old.value)
     self._on_records(list(self._records))
     logging.info('Going on from the checkpoint of step %d', checkpoint.step)
-
-
-def make_loop(data: experiment.Data, **options) -> Loop:
-  """Makes the loop of the applied config.
-
-  Args:
-    data: the tokenized data set.
-    **options: `checkpoints`, `records`, `stop_signal` and `on_records` of Loop.
-
-  Raises:
-    UserError: no example of a split is within the length limits, or the
-      checkpoint does not fit the model.
-  """
-  parameters = config.parameters('experiment')
-  seed, n_classes = parameters['seed'], len(data.source.label_names)
-  train_stream, eval_stream = (
-    batches.BatchStream(
-      tokens,
-      batches.BatchPlan(
-        lengths=tokens.lengths, seed=seed, **experiment.buckets()
-      ),
-    )
-    for tokens in (data.train, data.test)
-  )
-  for split, stream in (('train', train_stream), ('test', eval_stream)):
-    if stream.plan.n_dropped:
-      logging.info(
-        '%d of %d %s examples are outside of the length limits and left out',
-        stream.plan.n_dropped,
-        stream.plan.n_dropped + stream.plan.n_kept,
-        split,
-      )
-  sample = experiment.sample_batch()
-  task = config.parameters('TrainTask')
-  task['optimizer'] = experiment.instance(task['optimizer'])
-  task['loss_layer'] = experiment.instance(task['loss_layer'])
-  if task.get('lr_schedule') is not None:
-    task['lr_schedule'] = experiment.instance(task['lr_schedule'])
-  evaluation = config.parameters('EvalTask')
-  evaluation['metrics'] = [
-    experiment.instance(metric) for metric in evaluation['metrics']
-  ]
-  return Loop(
-    experiment.make_model(n_classes=n_classes, mode='train'),
-    training.TrainTask(train_stream, sample_batch=sample, **task),
-    eval_model=experiment.make_model(n_classes=n_classes, mode='eval'),
-    eval_task=training.EvalTask(eval_stream, sample_batch=sample, **evaluation),
-    n_steps=parameters['n_steps'],
-    random_seed=seed,
-    **options,
-  )
 
 
 def _fill_up(array: np.ndarray, length: int) -> np.ndarray:
