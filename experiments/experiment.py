@@ -192,7 +192,6 @@ def make_loop(data: Data, **options) -> 'training.Loop':
       checkpoint does not fit the model.
   """
   from experiments import training
-  from trax.supervised import training as trax_training
 
   parameters = config.parameters('experiment')
   seed, n_classes = parameters['seed'], len(data.source.label_names)
@@ -221,11 +220,9 @@ def make_loop(data: Data, **options) -> 'training.Loop':
   evaluation['metrics'] = [instance(metric) for metric in evaluation['metrics']]
   return training.Loop(
     make_model(n_classes=n_classes, mode='train'),
-    trax_training.TrainTask(train_stream, sample_batch=sample, **task),
+    training.TrainTask(train_stream, sample_batch=sample, **task),
     eval_model=make_model(n_classes=n_classes, mode='eval'),
-    eval_task=trax_training.EvalTask(
-      eval_stream, sample_batch=sample, **evaluation
-    ),
+    eval_task=training.EvalTask(eval_stream, sample_batch=sample, **evaluation),
     n_steps=parameters['n_steps'],
     random_seed=seed,
     **options,

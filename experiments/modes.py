@@ -1,7 +1,7 @@
 """What the launcher can do, but for predicting and the dry run."""
 
-import json
 import contextlib
+import json
 import logging
 import os
 import pathlib
@@ -62,6 +62,7 @@ def train(
     _say_finished(directory)
     return
   run_dir.check_writable(directory.path)
+  directory.check_unlocked()
   config.apply(checked)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
   source = experiment.open_source(cache.cache_dir())
@@ -73,13 +74,13 @@ def train(
       return
     _start_run(directory, checked, data)
     before = directory.read_run().get('seconds', 0.0)
-    start = time.time()
+    start = time.monotonic()
 
     def note(status: str, **fields: Any) -> None:
       directory.write_run(
         status=status,
         end=run_dir.now(),
-        seconds=round(before + time.time() - start, 3),
+        seconds=round(before + time.monotonic() - start, 3),
         **fields,
       )
 
@@ -88,13 +89,14 @@ def train(
       results = _train(directory, checked, data, stop_signal, on_records)
     except BaseException as error:
       status = _status_of(error)
-      note(
-        status,
-        steps=getattr(error, 'step', None) or max(saved.steps(), default=0),
-        error=None
-        if status in (run_dir.INTERRUPTED, run_dir.PRUNED)
-        else ''.join(traceback.format_exception_only(error)).strip(),
-      )
+      with _logging_failure():
+        note(
+          status,
+          steps=getattr(error, 'step', None) or max(saved.steps(), default=0),
+          error=None
+          if status in (run_dir.INTERRUPTED, run_dir.PRUNED)
+          else ''.join(traceback.format_exception_only(error)).strip(),
+        )
       raise
     note(run_dir.FINISHED, error=None)
   print(results)
@@ -167,7 +169,9 @@ def is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
         'has no config.gin). Choose another directory.'
       )
     return False
-  differences = config.differences(directory.config.read_text(), checked.text)
+  differences = config.differences(
+    directory.config.read_text(errors='replace'), checked.text
+  )
   if differences:
     raise UserError(
       f'--output_dir={directory.path} holds a run with another config:\n'
@@ -180,12 +184,27 @@ def is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
 def _start_run(
   directory: run_dir.RunDir, checked: config.Config, data: experiment.Data
 ) -> None:
-  """Writes what is known before step 1."""
+  """Writes what is known before step 1.
+
+  Raises:
+    UserError: the run goes on, and its data are no longer what they were.
+  """
+  identity = {
+    'data': data.source.fingerprint,
+    'vocabulary': data.vocabulary.fingerprint,
+  }
+  run = directory.read_run()
+  for what, now in identity.items():
+    if run.get(what, now) != now and any(directory.checkpoints.glob('*.npz')):
+      raise UserError(
+        f'--output_dir={directory.path}: the {what} changed since the run '
+        'was started, so it cannot go on.\nPut it back, choose another '
+        '--output_dir, or remove this one.'
+      )
   # First, so that a directory with a config has all that the config needs.
   files.write_atomic(
     directory.vocabulary, pathlib.Path(data.vocabulary.path).read_bytes()
   )
-  run = directory.read_run()
   directory.write_run(
     status=run_dir.RUNNING,
     overrides=dict(checked.overrides),
@@ -197,6 +216,7 @@ def _start_run(
     splits=dict(data.source.splits),
     n_examples=dict(data.source.n_examples),
     labels=list(data.source.label_names),
+    **identity,
     error=None,
     **run_dir.provenance(),
   )
@@ -211,8 +231,6 @@ def _train(
   on_records: Callable[[list[records.Record]], None],
 ) -> str:
   """Trains and evaluates; returns the results as text."""
-  from experiments import training
-
   start = time.time()
   events = _Events(directory)
 
@@ -243,10 +261,20 @@ def _train(
       results = _evaluate(directory, data, classifier, step)
     except BaseException as error:
       # TensorBoard believes the first end of a session: only one that is final.
-      writer.session_end(_status_of(error), end_time=time.time())
+      with _logging_failure():
+        writer.session_end(_status_of(error), end_time=time.time())
       raise
     writer.session_end(run_dir.FINISHED, end_time=time.time())
   return results
+
+
+@contextlib.contextmanager
+def _logging_failure():
+  """Logs an error of the disk where another one is about to be raised."""
+  try:
+    yield
+  except OSError as error:
+    logging.warning('How the run ended could not be written: %s', error)
 
 
 def _status_of(error: BaseException) -> str:
@@ -258,7 +286,7 @@ def _status_of(error: BaseException) -> str:
 def _import_for_report() -> None:
   """Imports what the report needs, 2 s of a start, while the device trains."""
   with contextlib.suppress(ImportError):
-    import matplotlib.backends.backend_agg  # noqa: F401
+    import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import sklearn.metrics  # noqa: F401
 
@@ -296,7 +324,7 @@ class _Events:
 
 def _take_back(events: pathlib.Path, values: list) -> None:
   """Makes a directory's events those of a run that goes on, if it has any."""
-  if any(events.glob('*tfevents*')):
+  if values or any(events.glob('*tfevents*')):
     tensorboard.rewrite(events, values)
 
 

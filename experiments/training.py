@@ -27,6 +27,9 @@ from experiments.signals import Interrupted
 trax_repairs.import_trax()
 from trax.supervised import training  # noqa: E402 (only once it is repaired)
 
+TrainTask = training.TrainTask
+EvalTask = training.EvalTask
+
 # Steps a call: enough to hide the call, few enough to stop soon.
 _MAX_STEPS_A_CALL = 16
 _MAX_TOKENS_A_CALL = 2**20
