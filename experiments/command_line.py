@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -106,6 +107,11 @@ def _refuse(message: str) -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-  """Tells our log, and anybody's warnings, from the chatter of libraries."""
+  """Tells our log, that of a user's modules, and errors from library chatter."""
   here = os.path.dirname(os.path.abspath(__file__))
-  return record.levelno >= logging.ERROR or record.pathname.startswith(here)
+  is_library = re.search(r'[/\\](site|dist)-packages[/\\]', record.pathname)
+  return (
+    record.levelno >= logging.ERROR
+    or record.pathname.startswith(here)
+    or not is_library
+  )
