@@ -239,7 +239,7 @@ def _encode(checkpoint: Checkpoint, best: Best | None) -> memoryview:
     'dtypes': [leaf.dtype.name for leaf in leaves],
     'shapes': [leaf.shape for leaf in leaves],
   }
-  arrays = {
+  arrays: dict[str, Any] = {
     f'leaf_{i:05d}': leaf.reshape(-1).view(np.uint8)
     for i, leaf in enumerate(leaves)
   }

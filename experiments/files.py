@@ -5,6 +5,8 @@ import os
 import pathlib
 import tempfile
 
+from experiments import system_errors
+
 
 def write_atomic(
   path: os.PathLike | str, content: bytes | memoryview | str
@@ -28,7 +30,7 @@ def write_atomic(
     dir=path.parent, prefix=f'.{path.name}.', suffix='.tmp'
   )
   try:
-    with os.fdopen(descriptor, 'wb') as file:
+    with system_errors.naming(path), os.fdopen(descriptor, 'wb') as file:
       file.write(content)
       file.flush()
       os.fsync(file.fileno())

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from experiments import files
+from experiments import files, system_errors
 
 
 class Record(NamedTuple):
@@ -51,21 +51,42 @@ class Records:
 
     Args:
       records: what was measured at one step.
+
+    Raises:
+      OSError: they cannot be written; the file is then as it was.
     """
     records = list(records)
-    with open(self._path, 'ab') as file:
-      file.write(_lines(records))
-      file.flush()
-      os.fsync(file.fileno())
+    with (
+      system_errors.naming(self._path),
+      open(self._path, 'ab', buffering=0) as file,
+    ):
+      size = file.tell()
+      try:
+        content = _lines(records)
+        while content:
+          content = content[file.write(content) :]
+        os.fsync(file.fileno())
+      except OSError:
+        file.truncate(size)
+        raise
     self._records += records
 
   def replace(self, records: Iterable[Record]) -> None:
     """Makes the file hold exactly these records, atomically.
 
     Args:
-      records: the records up to the step that a run goes on from.
+      records: the records up to the step that a run goes on from. What the
+        file has of later steps is reported in the log.
     """
     self._records = list(records)
+    last = max((record.step for record in self._records), default=0)
+    later = {r.step for r in read_records(self._path) if r.step > last}
+    if later:
+      logging.info(
+        'What was measured after step %d, up to step %d, is taken back',
+        last,
+        max(later),
+      )
     files.write_atomic(self._path, _lines(self._records))
 
 
@@ -76,20 +97,36 @@ def read_records(path: os.PathLike | str) -> list[Record]:
     path: the file; one that does not exist holds nothing.
 
   Returns:
-    Its records in order. A line that is cut off or no record is reported in the
-    log and left out.
+    Its records in order. Lines that are cut off or no records are reported in
+    the log and left out.
   """
-  records = []
+  records, bad = [], []
   try:
     lines = pathlib.Path(path).read_text(errors='replace').splitlines()
   except FileNotFoundError:
     return []
   for number, line in enumerate(lines, start=1):
     try:
-      records.append(Record(**json.loads(line)))
-    except (TypeError, ValueError):
-      logging.warning('%s:%d is no record, left out', path, number)
+      records.append(_parse(line))
+    except (TypeError, ValueError, RecursionError):
+      bad.append(number)
+  if bad:
+    logging.warning(
+      '%s: %d of %d lines are no records and left out, the first is line %d',
+      path,
+      len(bad),
+      len(lines),
+      bad[0],
+    )
   return records
+
+
+def _parse(line: str) -> Record:
+  record = Record(**json.loads(line))
+  types = (int, str, str, int | float, int | float)
+  if not all(isinstance(x, t) for x, t in zip(record, types, strict=True)):
+    raise TypeError('a field is of another type')
+  return record
 
 
 def _lines(records: Iterable[Record]) -> bytes:

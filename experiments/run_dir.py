@@ -19,6 +19,8 @@ and `metrics`, and is always replaced as a whole.
   splits        object: the slices that 'train' and 'test' stand for
   n_examples    object: the size of each, too long examples included
   labels        list: names of the classes, in the order of the model's outputs
+  data          SHA-256 of the rows that are read, and of how
+  vocabulary    SHA-256 of the vocabulary's file
   metrics       object: the exact evaluation, of the test split
     n_examples    int: how many examples it is of
     n_dropped     int: how many were left out for their length
@@ -38,12 +40,14 @@ the sampled evaluations, 'test' for the exact one), metric, value, time.
 
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import pathlib
 import platform
 import re
 import subprocess
+import time
 from typing import Any
 
 from experiments import files
@@ -163,10 +167,13 @@ class RunDir:
       UserError: it is not JSON.
     """
     try:
-      return json.loads(self.run.read_text())
+      run = json.loads(self.run.read_text())
+      if not isinstance(run, dict):
+        raise ValueError('it is no JSON object')
+      return run
     except FileNotFoundError:
       return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
       raise UserError(
         f'{self.run} is damaged ({error}). Remove it, or choose another '
         '--output_dir.'
@@ -198,29 +205,74 @@ class RunDir:
   def locked(self):
     """Makes the directory and keeps other processes from writing in it.
 
+    What a process that was killed left unfinished is removed.
+
     Raises:
       UserError: another process is writing in it, or it cannot be written.
     """
-    import filelock
-
     try:
       self.path.mkdir(parents=True, exist_ok=True)
-      # The kernel lets go of it however the process ends.
-      lock = filelock.FileLock(self.lock, timeout=0)
-      lock.acquire()
-    except filelock.Timeout as error:
-      raise UserError(
-        f'--output_dir={self.path}: another process is writing in it. Wait for '
-        'it to end, or choose another directory.'
-      ) from error
+      descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
       raise UserError(
         f'--output_dir={self.path}: cannot be written: {error.strerror}.'
       ) from error
     try:
+      self._take_lock(descriptor, fcntl.LOCK_EX)
+      # It tells the next one who holds it, and need not.
+      with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f'{os.getpid()} {platform.node()}'.encode(), 0)
+      self._remove_unfinished()
       yield self
     finally:
-      lock.release()
+      # Not by closing alone, since a child that was forked has it open, too.
+      fcntl.flock(descriptor, fcntl.LOCK_UN)
+      os.close(descriptor)
+
+  def check_unlocked(self) -> None:
+    """Checks, without a trace, that no other process is writing in it.
+
+    Raises:
+      UserError: one is.
+    """
+    try:
+      descriptor = os.open(self.lock, os.O_RDONLY)
+    except OSError:
+      return
+    try:
+      self._take_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+      os.close(descriptor)
+
+  def _take_lock(self, descriptor: int, kind: int) -> None:
+    """Takes the lock, which the kernel lets go of however a process ends."""
+    # Longer than others take to look whether the directory is locked.
+    end = time.monotonic() + 0.5
+    while True:
+      try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        return
+      except BlockingIOError as error:
+        if time.monotonic() < end:
+          time.sleep(0.05)
+          continue
+        pid, _, host = os.pread(descriptor, 300, 0).decode().partition(' ')
+        holder = f'process {pid} on {host}' if pid else 'another process'
+        raise UserError(
+          f'--output_dir={self.path}: {holder} is writing in it. Wait for it '
+          'to end, or choose another directory.'
+        ) from error
+
+  def _remove_unfinished(self) -> None:
+    for directory in (
+      self.path,
+      self.checkpoints,
+      self.report,
+      *map(self.events, ('train', 'eval', 'test')),
+    ):
+      for file in directory.glob('.*.tmp'):
+        file.unlink(missing_ok=True)
 
 
 def check_writable(path: pathlib.Path) -> None:

@@ -31,6 +31,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from experiments import system_errors
+
 # A run that was interrupted or still runs can go on, so its end is left open.
 FINAL_STATUS = {
   'finished': 'STATUS_SUCCESS',
@@ -233,7 +235,7 @@ class EventWriter:
     self._file.sync()
 
   def close(self) -> None:
-    """Closes the file; closing twice is harmless."""
+    """Closes the file, all of it on the disk; closing twice is harmless."""
     self._file.close()
 
 
@@ -368,14 +370,21 @@ class _EventFile:
     if wall_time is None:
       wall_time = time.time()
     event = event_pb2.Event(step=step, wall_time=wall_time, **what)
-    self._records.write(event.SerializeToString())
-    self._file.flush()
+    with system_errors.naming(self._file.name):
+      self._records.write(event.SerializeToString())
+      self._file.flush()
 
   def sync(self) -> None:
-    os.fsync(self._file.fileno())
+    with system_errors.naming(self._file.name):
+      os.fsync(self._file.fileno())
 
   def close(self) -> None:
-    self._file.close()
+    if self._file.closed:
+      return
+    try:
+      self.sync()
+    finally:
+      self._file.close()
 
 
 def _event_paths(directory: pathlib.Path) -> list[pathlib.Path]:

@@ -1,6 +1,7 @@
 """The command line: what is refused, with which status and in which words."""
 
 import json
+import platform
 import signal
 import subprocess
 import time
@@ -182,8 +183,8 @@ def test_one_process_at_a_time_until_it_is_told_to_stop(launcher, tmp_path):
     second = launcher(*args)
     assert (second.returncode, second.stdout) == (2, '')
     assert second.stderr.splitlines()[-1] == (
-      f'--output_dir={run}: another process is writing in it. Wait for it to '
-      'end, or choose another directory.'
+      f'--output_dir={run}: process {first.pid} on {platform.node()} is '
+      'writing in it. Wait for it to end, or choose another directory.'
     )
     assert first.poll() is None
     first.send_signal(signal.SIGTERM)

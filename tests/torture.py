@@ -1,0 +1,377 @@
+"""Kills runs at any instant, lets them go on, and looks for what that changed.
+
+  make torture            # 300 kills, JSON in benchmarks/results/torture.json
+  make torture KILLS=30
+
+A life is one run directory with caches of its own. Its process is started,
+killed, and started again by the same command, until it is done. It must then
+be what it is without a kill: checkpoints and models bit for bit, every line of
+metrics.jsonl, and all that TensorBoard shows, but for what the clock says.
+
+Half of the kills come at a random time after the start. The others come at a
+random one of the operations on files, before it, when half of it is written, or
+after it; a third of these take with them what no fsync has made durable, as a
+power failure does.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import live_launcher
+
+import same_run
+
+HERE = pathlib.Path(__file__).resolve().parent
+DISTURB = HERE / 'disturb'
+# The last start of a life is never killed, and no life goes on for ever.
+MAX_KILLS_A_LIFE = 8
+KINDS = ('any', 'open', 'write', 'fsync', 'replace', 'unlink', 'mkdir')
+WHEN = ('before', 'during', 'after')
+BASE = f"""import torture_models
+include '{live_launcher.ROOT}/gin/bbc_news.gin'
+SPLITS = ('train[:150]', 'test[:60]')
+VOCAB_SIZE = 500
+MAX_LENGTH = 1200
+N_STEPS = 60
+N_STEPS_PER_CHECKPOINT = 6
+N_EVAL_BATCHES = 2
+BUCKET_BOUNDARIES = [500, 1200]
+BUCKET_BATCH_SIZES = [4, 2, 1]
+"""
+NOISY = 'MODEL = @noisy_embedding'
+CASES: Mapping[str, list[str]] = {
+  'Adam, several buckets': ['EMBEDDING_SIZE = 4'],
+  'SGD, dropout, BatchNorm, warm-up': [
+    'OPTIMIZER = @SGD',
+    NOISY,
+    'LR_SCHEDULE = @warmup',
+    'warmup.n_warmup_steps = 20',
+  ],
+  'Momentum, dropout, BatchNorm, the best kept': [
+    'OPTIMIZER = @Momentum',
+    NOISY,
+    "experiment.best_metric = 'metrics/Accuracy'",
+  ],
+  'RMSProp, one bucket, only the newest kept': [
+    'OPTIMIZER = @RMSProp',
+    'EMBEDDING_SIZE = 4',
+    'BUCKET_BOUNDARIES = [1200]',
+    'BUCKET_BATCH_SIZES = [4, 1]',
+    'experiment.keep_checkpoints = 1',
+    "experiment.best_metric = 'metrics/CrossEntropyLoss'",
+    "experiment.best_direction = 'minimize'",
+  ],
+  'Adafactor, dropout, BatchNorm': ['OPTIMIZER = @Adafactor', NOISY],
+  'SM3, rsqrt decay': [
+    'OPTIMIZER = @SM3',
+    'EMBEDDING_SIZE = 4',
+    'LR_SCHEDULE = @warmup_and_rsqrt_decay',
+    'warmup_and_rsqrt_decay.n_warmup_steps = 10',
+  ],
+}
+
+
+@dataclasses.dataclass
+class Undisturbed:
+  """A run that nothing disturbed.
+
+  Attributes:
+    path: its run directory.
+    seconds: how long it took, from nothing.
+    counts: how many operations of each kind it did.
+  """
+
+  path: pathlib.Path
+  seconds: float
+  counts: dict[str, int]
+
+
+@dataclasses.dataclass
+class Life:
+  """What happened to one run directory.
+
+  Attributes:
+    case: what is trained.
+    kills: where each kill hit, in order.
+    failures: what was wrong, if anything.
+  """
+
+  case: str
+  kills: list[str] = dataclasses.field(default_factory=list)
+  failures: list[str] = dataclasses.field(default_factory=list)
+
+
+def launcher_of(directory: pathlib.Path, case: str) -> live_launcher.Launcher:
+  """Makes a launcher that has nothing yet, with case.gin in its directory.
+
+  Args:
+    directory: its working directory, and that of its caches.
+    case: a key of `CASES`.
+  """
+  launcher = live_launcher.Launcher(directory)
+  (directory / 'torture.gin').write_text(BASE)
+  lines = ["include 'torture.gin'", *CASES[case], '']
+  (directory / 'case.gin').write_text('\n'.join(lines))
+  (directory / 'tmp').mkdir()
+  launcher.env |= {'PYTHONPATH': str(DISTURB), 'TMPDIR': str(directory / 'tmp')}
+  return launcher
+
+
+def arguments(launcher: live_launcher.Launcher) -> list[str]:
+  """Returns the command line's flags that train the case."""
+  return ['--gin_file=case.gin', f'--output_dir={launcher.cwd / "run"}']
+
+
+def start(
+  launcher: live_launcher.Launcher, disturbance: Mapping[str, Any]
+) -> subprocess.Popen:
+  """Starts a run in its directory.
+
+  Args:
+    launcher: from `launcher_of`.
+    disturbance: see disturb/sitecustomize.py; {} for none.
+  """
+  report = launcher.cwd / 'report.txt'
+  report.unlink(missing_ok=True)
+  spec = {**disturbance, 'root': str(launcher.cwd), 'report': str(report)}
+  with open(launcher.cwd / 'stderr.txt', 'wb') as stderr:
+    return subprocess.Popen(
+      launcher.command(*arguments(launcher)),
+      cwd=launcher.cwd,
+      env={**launcher.env, 'DISTURB': json.dumps(spec)} if disturbance
+      else launcher.env,
+      stdout=subprocess.DEVNULL,
+      stderr=stderr,
+    )
+
+
+def undisturbed(directory: pathlib.Path, case: str) -> Undisturbed:
+  """Trains a case from nothing.
+
+  Args:
+    directory: where; made.
+    case: a key of `CASES`.
+
+  Raises:
+    RuntimeError: it failed.
+  """
+  launcher = launcher_of(directory, case)
+  begin = time.monotonic()
+  status = start(launcher, {'do': 'count'}).wait()
+  seconds = time.monotonic() - begin
+  if status:
+    raise RuntimeError((directory / 'stderr.txt').read_text())
+  counts = json.loads((directory / 'report.txt').read_text())
+  return Undisturbed(directory / 'run', seconds, counts)
+
+
+def live(
+  directory: pathlib.Path,
+  case: str,
+  expected: Undisturbed,
+  *,
+  seed: int,
+  max_kills: int = MAX_KILLS_A_LIFE,
+) -> Life:
+  """Trains a case from nothing through kills, and compares.
+
+  Args:
+    directory: where; made, and removed if nothing was wrong.
+    case: a key of `CASES`.
+    expected: the same without a kill.
+    seed: of when to kill.
+    max_kills: how often at most.
+  """
+  chance = random.Random(seed)
+  life = Life(case)
+  launcher = launcher_of(directory, case)
+  # To make what is in them takes most of the time of a first start.
+  for cache, share in (('data', 0.8), ('cache', 0.6)):
+    if chance.random() < share:
+      shutil.copytree(expected.path.parent / cache, directory / cache)
+  status: int | None = -signal.SIGKILL
+  while status == -signal.SIGKILL:
+    spec: dict[str, Any] = {}
+    timeout = None
+    if len(life.kills) == max_kills:
+      pass
+    elif chance.random() < 0.5:
+      timeout = chance.uniform(0, expected.seconds)
+    else:
+      spec = _kill_at_an_operation(chance, expected.counts)
+    process = start(launcher, spec)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+      process.wait(timeout)
+    if process.poll() is None:
+      process.kill()
+    status = process.wait()
+    if status == -signal.SIGKILL:
+      life.kills.append(_where(launcher, spec, timeout))
+      life.failures += [
+        f'after kill {len(life.kills)}, {life.kills[-1]}: {difference}'
+        for difference in same_run.half_written(directory / 'run')
+      ]
+  stderr = (directory / 'stderr.txt').read_text()
+  if status:
+    life.failures.append(f'exit status {status}: {stderr[-2000:]}')
+  else:
+    life.failures += same_run.differences(directory / 'run', expected.path)
+    life.failures += same_run.left_over(directory)
+    life.failures += [
+      f'stderr: {line}' for line in stderr.splitlines() if 'arning' in line
+    ]
+  if not life.failures:
+    shutil.rmtree(directory)
+  return life
+
+
+def _kill_at_an_operation(
+  chance: random.Random, counts: Mapping[str, int]
+) -> dict[str, Any]:
+  kind = chance.choice([kind for kind in KINDS if counts.get(kind)])
+  return {
+    'do': chance.choice(['kill', 'kill', 'power']),
+    'kind': kind,
+    'n': chance.randint(1, counts[kind]),
+    'when': chance.choice(WHEN),
+  }
+
+
+def _where(
+  launcher: live_launcher.Launcher,
+  spec: Mapping[str, Any],
+  timeout: float | None,
+) -> str:
+  """Says where a kill hit, without what differs from life to life."""
+  if not spec:
+    lines = (launcher.cwd / 'stderr.txt').read_text().splitlines()
+    after = ' '.join(lines[-1].split()[:3]) if lines else 'nothing'
+    return f'{timeout:.2f} s after the start, after {after!r}'
+  return f'{spec["do"]} {(launcher.cwd / "report.txt").read_text()}'
+
+
+def torture(
+  directory: pathlib.Path, *, n_kills: int, seed: int, n_jobs: int = 1
+) -> dict[str, Any]:
+  """Kills until there were enough kills, and every life has ended.
+
+  Args:
+    directory: an empty one, for the lives.
+    n_kills: how often at least.
+    seed: of when to kill.
+    n_jobs: how many lives at once.
+
+  Returns:
+    What JSON can hold: counts, and the lives.
+  """
+  begin = time.monotonic()
+  with concurrent.futures.ThreadPoolExecutor(n_jobs) as pool:
+    expected = dict(
+      zip(
+        CASES,
+        pool.map(
+          lambda case: undisturbed(directory / f'undisturbed {case}', case),
+          CASES,
+        ),
+        strict=True,
+      )
+    )
+    lives: list[Life] = []
+
+    def worker(number: int) -> None:
+      while sum(len(life.kills) for life in lives) < n_kills:
+        i = next(numbers)
+        case = list(CASES)[i % len(CASES)]
+        life = live(
+          directory / f'life {i}', case, expected[case], seed=seed + i
+        )
+        lives.append(life)
+        _show(lives, n_kills)
+
+    numbers = iter(range(sys.maxsize))
+    list(pool.map(worker, range(n_jobs)))
+  kills = [kill for life in lives for kill in life.kills]
+  return {
+    'kills': len(kills),
+    'lives': len(lives),
+    'failed': sum(bool(life.failures) for life in lives),
+    'seconds': round(time.monotonic() - begin, 1),
+    'kills_by_kind': dict(collections.Counter(map(_kind, kills))),
+    'by_case': {
+      case: {
+        'lives': sum(life.case == case for life in lives),
+        'kills': sum(len(life.kills) for life in lives if life.case == case),
+        'failed': sum(
+          bool(life.failures) for life in lives if life.case == case
+        ),
+      }
+      for case in CASES
+    },
+    'all_lives': [dataclasses.asdict(life) for life in lives],
+  }
+
+
+def _kind(kill: str) -> str:
+  words = kill.split()
+  return ' '.join(words[:3]) if words[0] in ('kill', 'power') else 'at a time'
+
+
+def _show(lives: list[Life], n_kills: int) -> None:
+  n = sum(len(life.kills) for life in lives)
+  failed = sum(bool(life.failures) for life in lives)
+  print(
+    f'{min(n, n_kills)} of {n_kills} kills, {len(lives)} runs, {failed} not '
+    'as if nothing had happened',
+    file=sys.stderr,
+  )
+  for failure in lives[-1].failures:
+    print(f'  {lives[-1].case}: {failure}', file=sys.stderr)
+
+
+def main() -> int:
+  """Does what the command line says; returns the exit status."""
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument('--kills', type=int, default=300, help='how many')
+  parser.add_argument('--jobs', type=int, default=2, help='runs at once')
+  parser.add_argument('--seed', type=int, default=0, help='of when to kill')
+  parser.add_argument('--json', type=pathlib.Path, help='where to write')
+  options = parser.parse_args()
+  directory = pathlib.Path(tempfile.mkdtemp(prefix='torture.'))
+  result = torture(
+    directory, n_kills=options.kills, seed=options.seed, n_jobs=options.jobs
+  )
+  if options.json:
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(result, indent=2) + '\n')
+  print(
+    f'{result["kills"]} kills of {result["lives"]} runs in '
+    f'{result["seconds"]:.0f} s; {result["lives"] - result["failed"]} ended as '
+    f'if nothing had happened, {result["failed"]} did not'
+  )
+  for kind, n in sorted(result['kills_by_kind'].items(), key=lambda x: -x[1]):
+    print(f'{n:5} {kind}')
+  if result['failed']:
+    print(f'The directories are in {directory}')
+  else:
+    shutil.rmtree(directory)
+  return bool(result['failed'])
+
+
+if __name__ == '__main__':
+  sys.exit(main())
