@@ -11,7 +11,6 @@ from collections.abc import Callable
 from absl import flags
 from absl import logging as absl_logging
 
-from experiments import system_errors
 from experiments.errors import UserError
 from experiments.signals import Interrupted, Terminated, raise_for
 
@@ -73,8 +72,7 @@ def run_main(main: Callable[[], None]) -> int:
   signal.signal(signal.SIGTERM, raise_for)
   try:
     main()
-    with system_errors.naming('stdout'):
-      sys.stdout.flush()
+    sys.stdout.flush()
   except UserError as error:
     print(error, file=sys.stderr)
     return 2
@@ -90,15 +88,6 @@ def run_main(main: Callable[[], None]) -> int:
     # The reader of stdout has gone, as with `| head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE
-  except OSError as error:
-    message = system_errors.explanation(error)
-    if message is None:
-      raise
-    print(message, file=sys.stderr)
-    if error.filename == 'stdout':
-      # Or Python would try to write the rest of it once more.
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 2
   return 0
 
 
@@ -118,7 +107,7 @@ def _refuse(message: str) -> None:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-  """Tells our log, that of a user's modules, and errors from library chatter."""
+  """Tells the log of us and of a user's modules from library chatter."""
   here = os.path.dirname(os.path.abspath(__file__))
   is_library = re.search(r'[/\\](site|dist)-packages[/\\]', record.pathname)
   return (
