@@ -1,10 +1,16 @@
 """Starts JAX and trax the way that every mode needs them."""
 
+import contextlib
 import logging
+import os
 import pathlib
+import threading
+import time
 import warnings
 
 from experiments.errors import UserError
+
+_MAX_SECONDS_OF_A_WRITE = 60
 
 
 def start_jax(*, cache_dir: pathlib.Path):
@@ -35,6 +41,7 @@ def start_jax(*, cache_dir: pathlib.Path):
   except OSError as error:
     logging.warning('Compiled programs are not kept: %s', error)
   else:
+    _write_programs_whole(directory)
     jax.config.update('jax_compilation_cache_dir', str(directory))
     # Every program counts: a start compiles dozens of small ones.
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
@@ -46,3 +53,35 @@ def start_jax(*, cache_dir: pathlib.Path):
       'e.g. with CUDA_VISIBLE_DEVICES=0.'
     )
   return trax
+
+
+def _write_programs_whole(directory: pathlib.Path) -> None:
+  """Makes JAX put a compiled program on disk as a whole, or not at all.
+
+  JAX writes it in place, and never over a file that is there: one that a killed
+  process left half written would cost every later start a compilation and a
+  warning.
+
+  Args:
+    directory: of the cache; what was left there a minute ago is removed.
+  """
+  from jax._src import lru_cache
+
+  for aside in directory.glob('.*.tmp'):
+    with contextlib.suppress(OSError):
+      if time.time() - aside.stat().st_mtime > _MAX_SECONDS_OF_A_WRITE:
+        aside.unlink()
+
+  def put(self, key: str, value: bytes) -> None:
+    path = pathlib.Path(self.path) / f'{key}{lru_cache._CACHE_SUFFIX}'
+    aside = path.with_name(
+      f'.{os.getpid()}.{threading.get_ident()}.{path.name}.tmp'
+    )
+    try:
+      aside.write_bytes(value)
+      os.replace(aside, path)
+    finally:
+      aside.unlink(missing_ok=True)
+
+  if lru_cache.LRUCache.put.__module__ == lru_cache.__name__:
+    lru_cache.LRUCache.put = put  # type: ignore[method-assign]
