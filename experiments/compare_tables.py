@@ -32,7 +32,7 @@ def render(comparison: Comparison, format_: str = 'text') -> str:
     parts.append('Mean ± standard error over SEED:')
     parts.append(layout(_group_rows(comparison)))
   errors = [
-    f'{run.name}: {run.error.strip().splitlines()[-1]}'
+    f'{run.name}: {run.error.strip().splitlines()[0]}'
     for run in comparison.runs
     if run.error
   ]

@@ -308,7 +308,12 @@ def _gin(value: Any, place: str) -> Any:
   if isinstance(value, dict):
     return {_gin(k, place): _gin(v, place) for k, v in value.items()}
   if isinstance(value, str) and value[:1] in ('@', '%'):
-    return read_text(f'x = {value}', place).bindings[0].value
+    try:
+      return read_text(f'x = {value}', place).bindings[0].value
+    except UserError:
+      raise UserError(
+        f'{place}: {value!r} is no gin reference, such as @gru or %NAME.'
+      ) from None
   if value is None or isinstance(value, bool | int | float | str):
     return value
   raise UserError(f'{place}: {value} is no gin value. Put it in quotes.')

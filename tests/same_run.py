@@ -142,9 +142,7 @@ def _names(path: pathlib.Path) -> set[str]:
     str(file.relative_to(path))
     for file in path.rglob('*')
     # A sweep keeps what a trial prints.
-    if file.is_file()
-    and 'tfevents' not in file.name
-    and file.name != 'log.txt'
+    if file.is_file() and 'tfevents' not in file.name and file.name != 'log.txt'
   }
 
 

@@ -61,7 +61,7 @@ def runs(tmp_path):
     tmp_path / 'LEARNING_RATE=9.0',
     {'LEARNING_RATE': 9.0, 'SEED': 0, 'Adam.b1': '%B | 0.9'},
     status='failed',
-    error='Traceback\nValueError: too high',
+    error='ValueError: too high\n  In call to configurable',
     seconds=None,
   )
   return tmp_path
@@ -160,7 +160,10 @@ def test_json_holds_runs_and_groups(runs):
   found = json.loads(compare_tables.render(compare.compare(runs), 'json'))
   assert found['objective'] == 'accuracy'
   assert found['direction'] == 'maximize'
-  assert found['runs'][-1]['error'] == 'Traceback\nValueError: too high'
+  assert (
+    found['runs'][-1]['error']
+    == 'ValueError: too high\n  In call to configurable'
+  )
   assert found['groups'][0]['standard_errors']['accuracy'] == 0.125
   assert found['groups'][2]['means'] == {}
 
@@ -238,8 +241,8 @@ def test_what_cannot_be_compared_is_refused(runs, tmp_path):
     with pytest.raises(UserError) as error:
       compare.compare(tmp_path / name)
     assert str(error.value) == (
-      f'--output_dir={tmp_path / name}: there is no run in it. Give a directory '
-      'of runs, e.g. runs/agnews.'
+      f'--output_dir={tmp_path / name}: there is no run in it. Give a '
+      'directory of runs, e.g. runs/agnews.'
     )
 
 

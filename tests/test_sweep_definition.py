@@ -201,8 +201,8 @@ REFUSED_FLAGS = {
     'mean log_uniform?'
   ),
   "A={'log_uniform': [0, 2]}": (
-    '--sweep="A={\'log_uniform\': [0, 2]}": log_uniform needs two numbers above '
-    '0, the lower first, not [0, 2].'
+    '--sweep="A={\'log_uniform\': [0, 2]}": log_uniform needs two numbers '
+    'above 0, the lower first, not [0, 2].'
   ),
   "A={'int': [1, 2.5]}": (
     '--sweep="A={\'int\': [1, 2.5]}": int needs two whole numbers, the lower '
@@ -246,7 +246,7 @@ REFUSED_FILES = {
     '{}: zip: as many values for each name: A has 2, B has 1.'
   ),
   'A: [2026-01-01]': ('{}: A: 2026-01-01 is no gin value. Put it in quotes.'),
-  "A: ['@']": None,
+  "A: ['@']": ("{0}: A: '@' is no gin reference, such as @gru or %NAME."),
   'zip: {A: [1], B: [2]}\nB: [3]': (
     '{0}: B: B is swept twice, first by {0}: zip. Keep one.'
   ),
@@ -258,8 +258,7 @@ def test_a_file_that_says_nothing_is_refused(text, tmp_path):
   path = write(tmp_path, text)
   with pytest.raises(UserError) as error:
     sweep_definition.read_definition([str(path)])
-  if REFUSED_FILES[text]:
-    assert str(error.value) == REFUSED_FILES[text].format(path)
+  assert str(error.value) == REFUSED_FILES[text].format(path)
 
 
 def test_the_same_name_twice_is_refused():

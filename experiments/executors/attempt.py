@@ -53,7 +53,8 @@ def run(task: Task, report: Callable[[list[records.Record]], bool]) -> Outcome:
       traceback.print_exc()
       outcome = Outcome(
         run_dir.FAILED,
-        ''.join(traceback.format_exception_only(error)).strip(),
+        # What follows is where gin has called it.
+        ''.join(traceback.format_exception_only(error)).strip().split('\n')[0],
         may_retry=True,
       )
   # An error's frames may hold what the trial has used.
