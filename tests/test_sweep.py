@@ -201,8 +201,8 @@ def test_a_dry_run_shows_the_trials_and_leaves_nothing(swept, launcher):
     str(directory / 'EMBEDDING_SIZE=16,LEARNING_RATE=0.05'),
   ]
   assert re.fullmatch(
-    r'4 trials, 1 of them done\. Those left need 2 sets of compiled programs\.\n'
-    r'About \d+ s with --jobs=2: a trial of this sweep took \d+\.\d s\.\n',
+    r'4 trials, 1 of them done\. Those left need 2 sets of compiled '
+    r'programs\.\nAbout \d+ s with --jobs=2: a trial of this sweep took \d+\.\d s\.\n',
     summary,
   )
   assert sorted(directory.rglob('*')) == before

@@ -5,7 +5,6 @@ import pathlib
 import signal
 
 import gin
-
 from experiments import models
 
 
