@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import batches
+from experiments import batches, programs
 
 
 class Classifier:
@@ -40,7 +40,7 @@ class Classifier:
       log_probs, _ = model.pure_fn(inputs, weights, state, key)
       return log_probs
 
-    self._forward = jax.jit(forward)
+    self._forward = programs.kept('forward', lambda: jax.jit(forward))
     self._weights, self._state = weights, state
     self._buckets: dict[str, Any] = {
       'boundaries': boundaries,

@@ -1,12 +1,15 @@
-"""Which runs can use the same compiled programs: those that differ in numbers.
+"""Compiled programs, for all runs of a process that differ in numbers only.
 
 What a program takes as an array (the optimizer's numbers, the learning rate of
 each step, the seed) can change without compiling again; sizes, layers and what
 Python branches on cannot.
 """
 
+import collections
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 # Of each of trax's optimizers what reaches its update as an array, and what
 # nothing in its code branches on.
@@ -38,6 +41,48 @@ _HOST_ONLY = frozenset(
     'experiment.seed',
   }
 )
+# Programs hold the weights of the run that made them.
+_MOST_KEPT = 4
+
+# What runs of a structure have made, by name; the newest structure is last.
+_kept: collections.OrderedDict[str, dict[str, Any]] = collections.OrderedDict()
+_current: dict[str, Any] | None = None
+
+
+@contextlib.contextmanager
+def sharing(config_text: str) -> Iterator[None]:
+  """Lets a run use what earlier runs of this process have compiled.
+
+  Without it, nothing is kept.
+
+  Args:
+    config_text: `config.Config.text` of the run.
+  """
+  global _current
+  key = structure(config_text)
+  _current = _kept.setdefault(key, {})
+  _kept.move_to_end(key)
+  while len(_kept) > _MOST_KEPT:
+    _kept.popitem(last=False)
+  try:
+    yield
+  finally:
+    _current = None
+
+
+def kept(name: str, make: Callable[[], Any]) -> Any:
+  """Returns a compiled function, made if no run of this structure has.
+
+  Args:
+    name: what it is, the same in every run.
+    make: makes it; what it closes over may depend on nothing but the structure
+      of the config.
+  """
+  if _current is None:
+    return make()
+  if name not in _current:
+    _current[name] = make()
+  return _current[name]
 
 
 def structure(config_text: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from experiments import (
   batches,
   files,
+  programs,
   run_dir,
   trax_repairs,
   update,
@@ -109,9 +110,17 @@ class Loop(training.Loop):
     self._on_records = on_records
     self._new_records: list[Record] = []
     self._trainer = self._trainer_per_task[0]
-    self._update_many = update.make_update_many(
-      update.make_update(self._trainer.model_with_loss, self._trainer.optimizer)
+    self._update_many = programs.kept(
+      'update_many',
+      lambda: update.make_update_many(
+        update.make_update(
+          self._trainer.model_with_loss, self._trainer.optimizer
+        )
+      ),
     )
+    evaluator = self._evaluator_per_task[0]
+    metrics_fn = programs.kept('metrics_fn', lambda: evaluator.metrics_fn)
+    self._evaluator_per_task = (evaluator._replace(metrics_fn=metrics_fn),)
     # Per-step statistics since the last evaluation.
     self._stats: list[dict[str, np.ndarray]] = []
     self._restore()

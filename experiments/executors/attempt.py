@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from experiments import modes, records, run_dir, signals
+from experiments import modes, programs, records, run_dir, signals
 from experiments.errors import UserError
 from experiments.executors import Outcome, Task
 
@@ -35,7 +35,10 @@ def run(task: Task, report: Callable[[list[records.Record]], bool]) -> Outcome:
     if new and not report(new):
       raise Pruned(max(record.step for record in new))
 
-  with _output_to(run_dir.RunDir(task.path).log):
+  with (
+    _output_to(run_dir.RunDir(task.path).log),
+    programs.sharing(task.config.text),
+  ):
     try:
       modes.train(task.config, task.path, on_records)
       outcome = Outcome(run_dir.FINISHED)
@@ -57,8 +60,9 @@ def run(task: Task, report: Callable[[list[records.Record]], bool]) -> Outcome:
         ''.join(traceback.format_exception_only(error)).strip().split('\n')[0],
         may_retry=True,
       )
-  # An error's frames may hold what the trial has used.
-  gc.collect()
+  if outcome.status != run_dir.FINISHED:
+    # An error's frames may hold what the trial has used.
+    gc.collect()
   return outcome
 
 
