@@ -1,7 +1,9 @@
 """Shows what a run would do, and does none of it."""
 
+import contextlib
 import pathlib
 import tempfile
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from experiments import (
   run_dir,
 )
 from experiments import text as texts
+from experiments.datasets import known_sources
 from experiments.datasets import source as datasets
 
 
@@ -35,19 +38,18 @@ def show(checked: config.Config, output_dir: pathlib.Path) -> None:
   state = _state(checked, output_dir)
   config.apply(checked)
   print(checked.text)
-  quiet.import_tensorflow()
-  parameters = experiment.source_parameters()
-  source = datasets.find_source(**parameters)
-  if source is None:
-    print(
-      f'{parameters["name"]} is not prepared: a run makes or downloads it. Its '
-      'size, labels and buckets are known then.'
-    )
-  else:
-    _show_source(source)
-    with tempfile.TemporaryDirectory() as directory:
-      _show_buckets(source, pathlib.Path(directory))
-    _show_model(len(source.label_names))
+  with _temporary_directory() as aside:
+    source = _find_source()
+    if source is None:
+      name = experiment.source_parameters()['name']
+      print(
+        f'{name} is not prepared: a run makes or downloads it. Its size, '
+        'labels and buckets are known then.'
+      )
+    else:
+      _show_source(source)
+      _show_buckets(source, aside)
+      _show_model(len(source.label_names))
   print(f'Output directory: {output_dir} ({state})')
 
 
@@ -59,6 +61,30 @@ def _state(checked: config.Config, output_dir: pathlib.Path) -> str:
   run_dir.check_writable(output_dir)
   steps = checkpoints.Checkpoints(directory.checkpoints).steps()
   return f'goes on from step {steps[-1]}' if steps else 'new'
+
+
+@contextlib.contextmanager
+def _temporary_directory() -> Iterator[pathlib.Path]:
+  """Yields a directory that takes all temporary files, and removes it.
+
+  TFDS leaves one behind for each data set that is not prepared.
+  """
+  before = tempfile.tempdir
+  with tempfile.TemporaryDirectory() as directory:
+    tempfile.tempdir = directory
+    try:
+      yield pathlib.Path(directory)
+    finally:
+      tempfile.tempdir = before
+
+
+def _find_source() -> datasets.Source | None:
+  parameters = experiment.source_parameters()
+  source = known_sources.recall(parameters, cache.cache_dir())
+  if source is None:
+    quiet.import_tensorflow()
+    source = datasets.find_source(**parameters)
+  return source
 
 
 def _show_source(source: datasets.Source) -> None:
