@@ -33,7 +33,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import live_launcher
-
 import same_run
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -92,11 +91,24 @@ class Undisturbed:
 
   Attributes:
     path: its run directory.
-    seconds: how long it took, from nothing.
-    counts: how many operations of each kind it did.
+    cold: how it went from nothing.
+    warm: how it went with data and caches there.
   """
 
   path: pathlib.Path
+  cold: 'Course'
+  warm: 'Course'
+
+
+@dataclasses.dataclass
+class Course:
+  """How an undisturbed process went.
+
+  Attributes:
+    seconds: how long it took.
+    counts: how many operations on files of each kind it did.
+  """
+
   seconds: float
   counts: dict[str, int]
 
@@ -153,7 +165,8 @@ def start(
     return subprocess.Popen(
       launcher.command(*arguments(launcher)),
       cwd=launcher.cwd,
-      env={**launcher.env, 'DISTURB': json.dumps(spec)} if disturbance
+      env={**launcher.env, 'DISTURB': json.dumps(spec)}
+      if disturbance
       else launcher.env,
       stdout=subprocess.DEVNULL,
       stderr=stderr,
@@ -171,13 +184,17 @@ def undisturbed(directory: pathlib.Path, case: str) -> Undisturbed:
     RuntimeError: it failed.
   """
   launcher = launcher_of(directory, case)
-  begin = time.monotonic()
-  status = start(launcher, {'do': 'count'}).wait()
-  seconds = time.monotonic() - begin
-  if status:
-    raise RuntimeError((directory / 'stderr.txt').read_text())
-  counts = json.loads((directory / 'report.txt').read_text())
-  return Undisturbed(directory / 'run', seconds, counts)
+  courses = []
+  for _ in ('cold', 'warm'):
+    shutil.rmtree(directory / 'run', ignore_errors=True)
+    begin = time.monotonic()
+    status = start(launcher, {'do': 'count'}).wait()
+    if status:
+      raise RuntimeError((directory / 'stderr.txt').read_text())
+    seconds = time.monotonic() - begin
+    counts = json.loads((directory / 'report.txt').read_text())
+    courses.append(Course(seconds, counts))
+  return Undisturbed(directory / 'run', *courses)
 
 
 def live(
@@ -201,9 +218,11 @@ def live(
   life = Life(case)
   launcher = launcher_of(directory, case)
   # To make what is in them takes most of the time of a first start.
-  for cache, share in (('data', 0.8), ('cache', 0.6)):
-    if chance.random() < share:
-      shutil.copytree(expected.path.parent / cache, directory / cache)
+  course = expected.cold
+  if chance.random() < 0.7:
+    course = expected.warm
+    for name in ('data', 'cache'):
+      shutil.copytree(expected.path.parent / name, directory / name)
   status: int | None = -signal.SIGKILL
   while status == -signal.SIGKILL:
     spec: dict[str, Any] = {}
@@ -211,9 +230,9 @@ def live(
     if len(life.kills) == max_kills:
       pass
     elif chance.random() < 0.5:
-      timeout = chance.uniform(0, expected.seconds)
+      timeout = chance.uniform(0, 0.9 * course.seconds)
     else:
-      spec = _kill_at_an_operation(chance, expected.counts)
+      spec = _kill_at_an_operation(chance, course.counts)
     process = start(launcher, spec)
     with contextlib.suppress(subprocess.TimeoutExpired):
       process.wait(timeout)
@@ -222,6 +241,8 @@ def live(
     status = process.wait()
     if status == -signal.SIGKILL:
       life.kills.append(_where(launcher, spec, timeout))
+      if (directory / 'run').exists():
+        course = expected.warm
       life.failures += [
         f'after kill {len(life.kills)}, {life.kills[-1]}: {difference}'
         for difference in same_run.half_written(directory / 'run')
@@ -247,7 +268,7 @@ def _kill_at_an_operation(
   return {
     'do': chance.choice(['kill', 'kill', 'power']),
     'kind': kind,
-    'n': chance.randint(1, counts[kind]),
+    'n': chance.randint(1, max(1, 4 * counts[kind] // 5)),
     'when': chance.choice(WHEN),
   }
 

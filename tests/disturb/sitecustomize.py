@@ -118,10 +118,11 @@ class _Writer(io.BufferedWriter):
       super(_Writer, self).flush()
 
     return _around(
-      'write', self.path, lambda: super(_Writer, self).write(content), write_half
+      'write',
+      self.path,
+      lambda: super(_Writer, self).write(content),
+      write_half,
     )
-
-
 
 
 class _RawWriter(io.FileIO):
@@ -166,9 +167,7 @@ def _open(
     writer.path = path
     if 'b' in mode:
       return writer
-    wrapped = io.TextIOWrapper(writer, encoding, errors, newline)
-    wrapped.mode = mode
-    return wrapped
+    return io.TextIOWrapper(writer, encoding, errors, newline)
 
   if isinstance(file, int):
     return operate()
@@ -232,7 +231,7 @@ def _jumping(real):
 
 if _SPEC.get('do'):
   _real_open, _real_fsync = io.open, os.fsync
-  builtins.open = io.open = _open  # type: ignore[assignment]
+  builtins.open = io.open = _open
   os.fsync = _fsync
   os.replace = _replacing(os.replace)
   os.rename = _replacing(os.rename)
