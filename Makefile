@@ -7,7 +7,7 @@ PYTHON_FITS := import ensurepip, sys, venv; \
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
-CODE := $(wildcard launcher.py benchmarks/*.py) experiments tests
+CODE := launcher.py benchmarks experiments tests
 # How many processes test. Each pays for importing TensorFlow and JAX, so the
 # tests of a file stay together.
 JOBS ?= 2
@@ -64,9 +64,10 @@ format: install  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --quiet --fix .
 	@$(BIN)/ruff format --quiet .
 
-bench: install  ## measure speed
-	@for f in benchmarks/bench_*.py; do \
-	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || exit; done
+bench: install  ## measure speed, 45 minutes; see benchmarks/README.md
+	@status=0; for f in benchmarks/bench_*.py; do \
+	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || status=1; done; \
+	$(BIN)/python -m benchmarks.summary || status=1; exit $$status
 
 lock: install  ## choose versions again, by setup.cfg; UPGRADE=1 takes newest
 	@CUSTOM_COMPILE_COMMAND='make lock' PYTHONWARNINGS=ignore \

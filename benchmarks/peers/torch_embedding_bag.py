@@ -30,6 +30,9 @@ def main() -> None:
   parser.add_argument('--vocab_size', type=int, default=8192)
   parser.add_argument('--d_feature', type=int, default=50)
   parser.add_argument('--learning_rate', type=float, default=0.01)
+  parser.add_argument(
+    '--init', type=float, help="embeddings from -x to x, not PyTorch's normal"
+  )
   args = parser.parse_args()
 
   import numpy as np
@@ -65,6 +68,8 @@ def main() -> None:
   bag = torch.nn.EmbeddingBag(
     args.vocab_size, args.d_feature, mode='mean', sparse=args.sparse
   )
+  if args.init:
+    torch.nn.init.uniform_(bag.weight, -args.init, args.init)
   linear = torch.nn.Linear(args.d_feature, n_classes)
   if args.sparse:
     optimizers = [

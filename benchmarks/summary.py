@@ -1,0 +1,193 @@
+"""Every target beside what was last measured, from benchmarks/results.
+
+Usage:
+  python -m benchmarks.summary
+
+It prints a table, and writes it to benchmarks/results/summary.md.
+"""
+
+import json
+from typing import Any, NamedTuple
+
+from benchmarks import measuring
+
+
+class Line(NamedTuple):
+  """A target, what was measured, and whether that is enough."""
+
+  what: str
+  target: str
+  measured: str
+  verdict: str
+
+
+def _verdict(is_met: bool) -> str:
+  return 'met' if is_met else 'MISSED'
+
+
+def _train(results: dict[str, Any]) -> list[Line]:
+  lines = {line['what']: line for line in results['table']}
+
+  def times(what: str, words: str) -> Line:
+    line = lines[what]
+    return Line(
+      words,
+      f'at least {line["target"]:.0f} times',
+      f'{line["times_better"]:.1f} times ({measuring.show(line["plain"])} and '
+      f'{measuring.show(line["launcher"])})',
+      _verdict(line['times_better'] >= line['target']),
+    )
+
+  def share(what: str, words: str, most: float) -> Line:
+    line = lines[what]
+    value = line['launcher'] / line['plain']
+    return Line(
+      words,
+      f'at most {most}',
+      f'{value:.2f} ({measuring.show(line["plain"])} and '
+      f'{measuring.show(line["launcher"])})',
+      _verdict(value <= most),
+    )
+
+  steps = f'{results["steps"]:,} steps'
+  return [
+    times('whole process, warm', f'{steps}, whole process (s), warm'),
+    times('whole process, no token ids', f'{steps}, no token ids kept'),
+    times('steps per second', 'steps per second after compilation'),
+    share('start to first step', 'start to first step (s), evaluated', 0.3),
+    share('peak memory', 'peak memory (MiB), warm', 1.0),
+    share('peak memory, no token ids', 'peak memory, no token ids kept', 1.0),
+  ]
+
+
+def _accuracy(results: dict[str, Any]) -> list[Line]:
+  means, errors = results['means'], results['standard_errors']
+  least = -2 * results['standard_error_of_difference']
+  n = len(results['accuracies']['launcher'])
+  return [
+    Line(
+      f'exact test accuracy, mean of {n} seeds',
+      'not below, within 2 standard errors',
+      ', '.join(
+        f'{name} {means[name]:.4f} ± {errors[name]:.4f}' for name in means
+      ),
+      _verdict(results['difference'] >= least),
+    )
+  ]
+
+
+def _data(results: dict[str, Any]) -> list[Line]:
+  rate = min(
+    results['stream_examples_per_second'], results['runs_examples_per_second']
+  )
+  return [
+    Line(
+      'batches alone, examples/s',
+      'at least 500,000',
+      f'{rate:,.0f}',
+      _verdict(rate >= 500_000),
+    ),
+    Line(
+      f'token ids of {results["texts"]:,} texts, cold (s)',
+      'at most 15',
+      measuring.show(results['build_seconds']),
+      _verdict(results['build_seconds'] <= 15),
+    ),
+    Line(
+      'the same, warm (s)',
+      'at most 0.2',
+      measuring.show(results['open_seconds']),
+      _verdict(results['open_seconds'] <= 0.2),
+    ),
+  ]
+
+
+def _start(results: dict[str, Any]) -> list[Line]:
+  lines = []
+  for target, words in (
+    (1, '--help, and a mistake that needs no registry (s)'),
+    (5, "a mistake that only trax's registry can tell (s)"),
+  ):
+    slowest = max(
+      line['seconds'] for line in results['table'] if line['target'] == target
+    )
+    lines.append(
+      Line(
+        words,
+        f'under {target}',
+        f'{measuring.show(slowest)}, the slowest',
+        _verdict(slowest < target),
+      )
+    )
+  return lines
+
+
+def _peers(results: dict[str, Any]) -> list[Line]:
+  lines = []
+  for name, measured in results['to'].items():
+    tools = {line['what']: line for line in measured['table']}
+    ours = tools.pop('launcher')
+    for key, words in (
+      ('train_seconds', 'training'),
+      ('process_seconds', 'whole process'),
+    ):
+      theirs = [
+        line[key]
+        for tool, line in tools.items()
+        if tool.startswith('EmbeddingBag') and line[key]
+      ]
+      ahead = ours[key] is not None and (not theirs or ours[key] <= min(theirs))
+      shown = [
+        f'{tool} {measuring.show(line[key]) or "never"}'
+        for tool, line in tools.items()
+      ]
+      lines.append(
+        Line(
+          f'{words} (s) to {measured["accuracy"]:.3f} ({name})',
+          'ahead of EmbeddingBag',
+          f'launcher {measuring.show(ours[key])}; {", ".join(shown)}',
+          _verdict(ahead),
+        )
+      )
+  return lines
+
+
+_PARTS = {
+  'train': _train,
+  'accuracy': _accuracy,
+  'data': _data,
+  'start': _start,
+  'peers': _peers,
+}
+
+
+def main() -> None:
+  """Reads the results, prints and writes the table."""
+  lines: list[Line] = []
+  where: dict[str, Any] = {}
+  for name, make_lines in _PARTS.items():
+    path = measuring.RESULTS / f'{name}.json'
+    if path.exists():
+      results = json.loads(path.read_text())
+      where = results['environment']
+      lines += make_lines(results)
+  if not lines:
+    print('Nothing measured yet: make bench')
+    return
+  print()
+  measuring.print_table(
+    ('', 'target', 'measured', ''), [tuple(line) for line in lines]
+  )
+  table = ['| what | target | measured | |', '|---|---|---|---|']
+  table += ['| ' + ' | '.join(line) + ' |' for line in lines]
+  text = (
+    f'{where["cores"]} cores of {where["cpu"]}, {where["memory_gib"]} GiB, '
+    f'{where["date"][:10]}. Where two figures stand in brackets, the first is '
+    'that of plain trax.'
+  )
+  path = measuring.RESULTS / 'summary.md'
+  path.write_text('\n'.join([text, '', *table]) + '\n')
+
+
+if __name__ == '__main__':
+  main()
