@@ -7,7 +7,6 @@ Both count every example of the test split once, padded as its bucket is. Each
 seed is a seed of weights and of the order of the data.
 """
 
-import argparse
 import statistics
 
 from benchmarks import bench_train, measuring, workload
@@ -15,7 +14,7 @@ from benchmarks import bench_train, measuring, workload
 
 def main() -> None:
   """Parses flags, measures, prints a table."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--seeds', type=int, default=5)
   parser.add_argument('--steps', type=int, default=2000)
   workload.add_flags(parser)

@@ -133,7 +133,7 @@ def measure(source: Texts, vocabulary: text.Vocabulary) -> dict[str, float]:
 
 def main() -> None:
   """Parses flags, measures, prints a table."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--texts', type=int, default=120_000)
   workload.add_flags(parser)
   args = parser.parse_args()

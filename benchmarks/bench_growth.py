@@ -8,7 +8,6 @@ Texts are made up, as long as those of AG News, and go the user's way: a CSV,
 cache, and with all of them. The figure goes to benchmarks/growth.png.
 """
 
-import argparse
 import itertools
 import json
 import pathlib
@@ -159,7 +158,7 @@ def plot(table: list[dict[str, Any]]) -> None:
 
 def main() -> None:
   """Parses flags, measures, prints a table, draws."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--steps', type=int, default=300)
   parser.add_argument(
     '--examples', type=int, nargs='+', default=[1000, 10_000, 100_000]

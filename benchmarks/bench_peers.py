@@ -11,7 +11,6 @@ the time is that of another, which does no more than so many steps. PyTorch and
 the launcher read token ids that are on disk already; fastText reads texts.
 """
 
-import argparse
 import pathlib
 import sys
 from typing import Any
@@ -158,7 +157,7 @@ def row(name: str, runs: list[dict[str, Any] | None]) -> dict[str, Any]:
 
 def main() -> None:
   """Parses flags, measures, prints a table for each of fastText's settings."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--repeats', type=int, default=3)
   parser.add_argument('--max_steps', type=int, default=1000)
   workload.add_flags(parser)

@@ -4,8 +4,6 @@ Usage:
   python -m benchmarks.bench_start [--repeats=5]
 """
 
-import argparse
-
 from benchmarks import measuring
 
 GIN = '--gin_file=gin/bbc_news.gin'
@@ -25,7 +23,7 @@ CASES: dict[str, tuple[list[str], int, float]] = {
 
 def main() -> None:
   """Parses flags, measures, prints a table."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--repeats', type=int, default=5)
   args = parser.parse_args()
 

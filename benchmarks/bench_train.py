@@ -8,7 +8,6 @@ token ids in its cache, and with no cache at all. The launcher does more in its
 time: it evaluates the whole test split and writes a report and predictions.
 """
 
-import argparse
 import json
 import pathlib
 import shutil
@@ -153,7 +152,7 @@ def compare(all_runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
 
 def main() -> None:
   """Parses flags, measures, prints a table."""
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = measuring.flag_parser(__doc__)
   parser.add_argument('--pairs', type=int, default=3)
   parser.add_argument('--steps', type=int, default=2000)
   parser.add_argument('--baseline', type=pathlib.Path)

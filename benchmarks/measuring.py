@@ -1,5 +1,6 @@
 """Processes measured from outside, and how figures are shown and kept."""
 
+import argparse
 import datetime
 import importlib.metadata
 import json
@@ -175,6 +176,13 @@ def environment() -> dict[str, Any]:
     'python': platform.python_version(),
     'versions': versions,
   }
+
+
+def flag_parser(usage: str | None) -> argparse.ArgumentParser:
+  """Returns a parser whose help is a module's docstring as it stands."""
+  return argparse.ArgumentParser(
+    description=usage, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
 
 
 def begin(title: str) -> dict[str, Any]:
