@@ -1,13 +1,22 @@
 """A program on a pseudo-terminal, as in a window of a person's screen."""
 
-import fcntl
 import os
 import select
 import subprocess
+import sys
 import termios
 import time
 
 CTRL_C = b'\x03'
+
+# By the program itself: what is run between fork and exec may not be Python
+# where JAX has started threads.
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 class Terminal:
@@ -30,16 +39,12 @@ class Terminal:
     self._ours, theirs = os.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
 
-    def take_terminal():
-      fcntl.ioctl(theirs, termios.TIOCSCTTY, 0)
-
     self.process = subprocess.Popen(
-      command,
+      [sys.executable, '-c', _TAKE_TERMINAL, *command],
       stdin=theirs,
       stdout=subprocess.PIPE,
       stderr=theirs,
       start_new_session=True,
-      preexec_fn=take_terminal,
       text=True,
       **options,
     )
