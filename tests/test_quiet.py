@@ -1,0 +1,72 @@
+"""Known noise of libraries is dropped, and not a byte besides."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from live_launcher import ROOT
+
+from experiments import quiet
+
+
+@pytest.mark.parametrize(
+  'noise',
+  [
+    'WARNING: All log messages before absl::InitializeLog() is called are '
+    'written to STDERR',
+    'I0000 00:00:17.5 7 port.cc:153] oneDNN custom operations are on. You may '
+    'see slightly different numerical results',
+    'E0000 00:00:17.5 7 cuda_dnn.cc:1] Could not find cuda drivers on your '
+    'machine, GPU will not be used.',
+    'To enable the following instructions: AVX2 FMA, rebuild TensorFlow',
+    'Gym has been unmaintained since 2022 and does not support NumPy 2.0',
+  ],
+)
+def test_noise_is_dropped_and_the_rest_comes_in_order(capfd, noise):
+  with quiet.without_known_noise():
+    os.write(2, b'one\n')
+    os.write(2, f'{noise}\n'.encode())
+    # From a process of its own, and not text at all.
+    subprocess.run(
+      [sys.executable, '-c', 'import os; os.write(2, b"\\xff\\n")']
+    )
+    print('an oneDNN of mine', file=sys.stderr, flush=True)
+    os.write(2, b'without an end')
+  os.write(2, b'after\n')
+  captured = capfd.readouterr().err
+  assert captured == 'one\n\ufffd\nan oneDNN of mine\nwithout an endafter\n'
+
+
+def test_what_was_written_before_an_error_is_shown(capfd):
+  def fail():
+    with quiet.without_known_noise():
+      os.write(2, b'why it fails\n')
+      raise ImportError
+
+  with pytest.raises(ImportError):
+    fail()
+  assert capfd.readouterr().err == 'why it fails\n'
+  os.write(2, b'and on\n')
+  assert capfd.readouterr().err == 'and on\n'
+
+
+def _import_tensorflow(*lines):
+  """Imports TensorFlow in a process of its own and returns its stderr."""
+  command = '\n'.join(
+    [*lines, 'from experiments import quiet', 'quiet.import_tensorflow()']
+  )
+  return subprocess.run(
+    [sys.executable, '-c', command],
+    cwd=ROOT,
+    env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '0'},
+    capture_output=True,
+    text=True,
+    check=True,
+  ).stderr
+
+
+def test_tensorflow_is_silent_unless_asked():
+  assert _import_tensorflow() == ''
+  asked = 'from absl import logging; logging.set_verbosity(1)'
+  assert 'TensorFlow' in _import_tensorflow(asked)
