@@ -395,10 +395,13 @@ def _say_finished(directory: run_dir.RunDir) -> None:
   """Prints the results of a run that is done, as it did."""
   evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
   path = directory.report / 'predictions.jsonl'
-  lines = path.read_text().splitlines() if path.is_file() else []
-  print(
-    _format(evaluation, [report.Prediction(**json.loads(x)) for x in lines])
-  )
+  examples = []
+  try:
+    lines = path.read_text().splitlines() if path.is_file() else []
+    examples = [report.Prediction(**json.loads(line)) for line in lines]
+  except (TypeError, ValueError) as error:
+    logging.warning('%s is damaged: %s', path, error)
+  print(_format(evaluation, examples))
   print(f'\nFinished before: {directory.path}. Nothing to do.')
 
 
