@@ -4,6 +4,9 @@ gin/base.gin is no experiment: it leaves DATASET and KEYS to those that include
 it.
 """
 
+import json
+import math
+
 import pytest
 from config_cases import ROOT
 
@@ -15,6 +18,7 @@ FILES = sorted(
   for path in (ROOT / 'gin').rglob('*.gin')
   if path.name != 'base.gin'
 )
+AG_NEWS = ROOT.parent / 'shared' / 'data' / 'ag_news_csv'
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +76,46 @@ def test_agnews_has_the_values_of_the_post():
   assert {name: checked.macros[name] for name in expected} == expected
   assert 'TrainTask.loss_layer = @CrossEntropyLoss\n' in checked.text
   assert 'EvalTask.metrics = [@CrossEntropyLoss, @Accuracy]\n' in checked.text
+
+
+@pytest.fixture(scope='module')
+def data_of(launcher):
+  """Prepares what has to be prepared by hand; returns more bindings."""
+
+  def prepare(name):
+    if name != 'gin/agnews.gin':
+      return []
+    if not AG_NEWS.is_dir():
+      pytest.skip('needs ../shared/data/ag_news_csv, a slice of AG News')
+    done = launcher(
+      '--mode=prepare', f'--gin_file={ROOT}/{name}', f'--source={AG_NEWS}'
+    )
+    assert done.returncode == 0, done.stderr
+    return [f"--gin_bindings=VOCAB_DIR='{AG_NEWS.parent}'"]
+
+  return prepare
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_trains_for_a_few_shrunken_steps(name, launcher, data_of, tmp_path):
+  bindings = data_of(name)
+  if not bindings:
+    # One that other tests build, too.
+    bindings = ['--gin_bindings=VOCAB_SIZE=1000']
+  done = launcher(
+    f'--gin_file={ROOT}/{name}',
+    *bindings,
+    '--gin_bindings=EMBEDDING_SIZE=4',
+    '--gin_bindings=N_STEPS=4',
+    '--gin_bindings=N_STEPS_PER_CHECKPOINT=2',
+    '--gin_bindings=N_EVAL_BATCHES=1',
+    f'--output_dir={tmp_path}/run',
+  )
+  assert done.returncode == 0, done.stderr
+  run = json.loads((tmp_path / 'run' / 'run.json').read_text())
+  assert (run['status'], run['steps']) == ('finished', 4)
+  evaluation = run['metrics']
+  assert evaluation['n_dropped'] <= 0.05 * run['n_examples']['test']
+  n_classes = len(run['labels'])
+  # Near to guessing: as many steps cannot teach it much.
+  assert abs(evaluation['cross_entropy'] - math.log(n_classes)) < 0.2
