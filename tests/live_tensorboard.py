@@ -55,7 +55,10 @@ class LiveTensorBoard:
       text=True,
     )
     lines = []
-    for line in self._process.stderr:
+    stderr = self._process.stderr
+    assert stderr is not None
+    self._stderr = stderr
+    for line in stderr:
       lines.append(line)
       match = re.search(r'http://[\w.]+:(\d+)/', line)
       if match:
@@ -65,9 +68,7 @@ class LiveTensorBoard:
       self.close()
       raise RuntimeError('TensorBoard ended:\n' + ''.join(lines))
     # What it says later must not fill the pipe and stop it.
-    self._drain = threading.Thread(
-      target=self._process.stderr.read, daemon=True
-    )
+    self._drain = threading.Thread(target=stderr.read, daemon=True)
     self._drain.start()
 
   def __enter__(self):
@@ -81,7 +82,7 @@ class LiveTensorBoard:
     self._process.wait(timeout=30)
     if hasattr(self, '_drain'):
       self._drain.join(timeout=30)
-    self._process.stderr.close()
+    self._stderr.close()
 
   def get(self, path, **parameters):
     """Returns the parsed answer to a GET request."""

@@ -129,6 +129,7 @@ def test_another_corpus_is_refused(monkeypatch, tmp_path, fresh_corpus):
 
 def test_prepared_rows_are_the_corpus(data_dir):
   bbc_news = source.find_source(name='bbc_news', keys=KEYS, data_dir=data_dir)
+  assert bbc_news is not None
   assert bbc_news.full_name == 'bbc_news:1.0.0'
   assert bbc_news.label_names == bbc_news_corpus.LABEL_NAMES
   assert bbc_news.n_examples == {'train': 1701, 'test': 426}

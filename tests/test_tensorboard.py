@@ -4,6 +4,7 @@ import math
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,9 @@ def read(directory):
 def test_scalars_come_back(tmp_path):
   with tensorboard.EventWriter(tmp_path / 'new' / 'train') as writer:
     writer.scalars({'loss': 0.5, 'accuracy': 0.25}, 10, wall_time=1000.5)
-    writer.scalars({'loss': np.float32(0.125)}, np.int64(20), wall_time=1001.0)
+    loss: Any = np.float32(0.125)
+    step: Any = np.int64(20)
+    writer.scalars({'loss': loss}, step, wall_time=1001.0)
   assert read(tmp_path / 'new' / 'train') == {
     'loss': [(10, 1000.5, 0.5), (20, 1001.0, 0.125)],
     'accuracy': [(10, 1000.5, 0.25)],
@@ -104,7 +107,8 @@ def test_rewrite_that_fails_keeps_the_old_files(tmp_path):
   with tensorboard.EventWriter(tmp_path) as writer:
     writer.scalars({'loss': 9.0}, 5, wall_time=1.0)
   with pytest.raises(ValueError, match='could not convert'):
-    tensorboard.rewrite(tmp_path, [(1, 1.0, 'loss', 'nine')])
+    nine: Any = 'nine'
+    tensorboard.rewrite(tmp_path, [(1, 1.0, 'loss', nine)])
   assert read(tmp_path) == {'loss': [(5, 1.0, 9.0)]}
 
 

@@ -1,5 +1,7 @@
 """What a person sees in TensorBoard: its pages in a headless Chromium."""
 
+from typing import Any
+
 import live_browser
 import live_tensorboard
 import pytest
@@ -15,7 +17,7 @@ pytestmark = [
 ]
 
 # Runs of different models, one of them unfinished.
-RUNS = {
+RUNS: dict[str, tuple[dict[str, Any], str, float | None]] = {
   'EMBEDDING_SIZE=50': ({'EMBEDDING_SIZE': 50}, 'finished', 0.9125),
   'EMBEDDING_SIZE=100': ({'EMBEDDING_SIZE': 100}, 'finished', 0.9375),
   'MODEL=gru': ({'MODEL': '@gru', 'gru.n_units': 48}, 'running', None),

@@ -1,5 +1,7 @@
 """Training: the same numbers as trax's own Trainer, and exact to resume."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,7 @@ from trax.supervised import training as trax_training  # noqa: E402
 from experiments import training  # noqa: E402
 
 _VOCAB_SIZE = 50
-_BUCKETS = {'boundaries': [4, 8], 'batch_sizes': [8, 4, 2]}
+_BUCKETS: dict[str, Any] = {'boundaries': [4, 8], 'batch_sizes': [8, 4, 2]}
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -42,7 +44,7 @@ def tokens():
     list(rng.integers(1, 25, rng.integers(1, 9)) + 24 * label)
     for label in labels
   ]
-  return text.Tokens.from_lists(ids, labels)
+  return text.Tokens.from_lists(ids, labels.tolist())
 
 
 def plain_model(mode):
@@ -306,7 +308,9 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
   loop = make_loop(tokens, tmp_path, schedule=at_step_30)
   with pytest.raises(training.Diverged, match=r'^The loss of step 31 is nan\.'):
     loop.run()
-  assert Checkpoints(tmp_path / 'checkpoints').load_newest().step == 20
+  newest = Checkpoints(tmp_path / 'checkpoints').load_newest()
+  assert newest is not None
+  assert newest.step == 20
   assert max(record[0] for record in measured(tmp_path)) == 20
 
 
