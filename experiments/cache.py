@@ -172,7 +172,7 @@ def _build(
   except BaseException:
     shutil.rmtree(aside, ignore_errors=True)
     raise
-  files.sync_directory(path.parent)
+  files.sync(path.parent)
   return record
 
 

@@ -40,20 +40,33 @@ def write_atomic(
     with contextlib.suppress(OSError):
       os.unlink(aside)
     raise
-  sync_directory(path.parent)
+  sync(path.parent)
 
 
-def sync_directory(path: os.PathLike | str) -> None:
-  """Makes renames within a directory durable.
+def sync(path: os.PathLike | str) -> None:
+  """Makes renames within a directory durable, or the content of a file.
 
   Args:
-    path: an existing directory.
+    path: an existing directory, or a file.
   """
   descriptor = os.open(path, os.O_RDONLY)
   try:
     os.fsync(descriptor)
   finally:
     os.close(descriptor)
+
+
+def sync_tree(path: os.PathLike | str) -> None:
+  """Makes all files and directories below a directory durable, and itself.
+
+  Args:
+    path: an existing directory.
+  """
+  for directory, _, names in os.walk(path):
+    for name in names:
+      sync(os.path.join(directory, name))
+    sync(directory)
+  sync(pathlib.Path(path).parent)
 
 
 def _umask() -> int:

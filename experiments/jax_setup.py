@@ -2,12 +2,11 @@
 
 import contextlib
 import logging
-import os
 import pathlib
-import threading
 import time
 import warnings
 
+from experiments import files
 from experiments.errors import UserError
 
 _MAX_SECONDS_OF_A_WRITE = 60
@@ -74,14 +73,7 @@ def _write_programs_whole(directory: pathlib.Path) -> None:
 
   def put(self, key: str, value: bytes) -> None:
     path = pathlib.Path(self.path) / f'{key}{lru_cache._CACHE_SUFFIX}'
-    aside = path.with_name(
-      f'.{os.getpid()}.{threading.get_ident()}.{path.name}.tmp'
-    )
-    try:
-      aside.write_bytes(value)
-      os.replace(aside, path)
-    finally:
-      aside.unlink(missing_ok=True)
+    files.write_atomic(path, value)
 
   if lru_cache.LRUCache.put.__module__ == lru_cache.__name__:
     lru_cache.LRUCache.put = put  # type: ignore[method-assign]

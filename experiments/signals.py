@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM, taken in order."""
 
 import signal
+import time
 from types import FrameType
 
 
@@ -23,14 +24,19 @@ class Interrupted(Exception):
     self.step = step
 
 
+# GNU timeout, for one, sends the same signal twice at once.
+_SECONDS_TO_A_SECOND = 1.0
+
+
 class StopSignal:
-  """Notes a first Ctrl-C or SIGTERM, and lets a second one end the work.
+  """Notes a first Ctrl-C or SIGTERM, and lets a later one end the work.
 
   A context manager. Called, it returns the signal's number, or None.
   """
 
   def __init__(self):
     self._number: int | None = None
+    self._since = 0.0
     self._previous: dict[int, object] = {}
 
   def __enter__(self) -> 'StopSignal':
@@ -47,9 +53,10 @@ class StopSignal:
     return self._number
 
   def _note(self, number: int, frame: FrameType | None) -> None:
-    if self._number is not None:
+    if self._number is None:
+      self._number, self._since = number, time.monotonic()
+    elif time.monotonic() - self._since > _SECONDS_TO_A_SECOND:
       raise_for(number, frame)
-    self._number = number
 
 
 def raise_for(number: int, frame: FrameType | None = None) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM: an orderly end, and the same weights after going on."""
 
+import itertools
 import json
 import os
 import signal
@@ -146,7 +147,9 @@ def test_ctrl_c_on_a_terminal(launcher, tmp_path):
   )
 
 
-def test_a_second_signal_ends_what_the_first_lets_go_on():
+def test_a_later_signal_ends_what_the_first_lets_go_on(monkeypatch):
+  clock = itertools.count()
+  monkeypatch.setattr(signals.time, 'monotonic', lambda: 1.5 * next(clock))
   with signals.StopSignal() as stop_signal:
     assert stop_signal() is None
     os.kill(os.getpid(), signal.SIGTERM)
@@ -156,3 +159,10 @@ def test_a_second_signal_ends_what_the_first_lets_go_on():
     with pytest.raises(KeyboardInterrupt):
       os.kill(os.getpid(), signal.SIGINT)
   assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_signal_that_comes_twice_at_once_is_one():
+  with signals.StopSignal() as stop_signal:
+    for _ in range(3):
+      os.kill(os.getpid(), signal.SIGTERM)
+    assert stop_signal() == signal.SIGTERM

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from experiments import errors
+from experiments import errors, files
 from experiments.datasets import storage
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def generate(builder: tfds.core.DatasetBuilder) -> None:
       download_dir=unused,
       download_config=tfds.download.DownloadConfig(try_download_gcs=False),
     )
+  files.sync_tree(builder.data_dir)
 
 
 def _download(
@@ -150,6 +151,7 @@ def _download(
       builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(try_download_gcs=False)
       )
+    files.sync_tree(builder.data_dir)
   except BaseException as error:
     _remove_unfinished(_base_name(name), data_dir)
     if not isinstance(error, Exception):
