@@ -106,8 +106,8 @@ def test_rewrite_leaves_exactly_the_events(tmp_path):
 def test_rewrite_that_fails_keeps_the_old_files(tmp_path):
   with tensorboard.EventWriter(tmp_path) as writer:
     writer.scalars({'loss': 9.0}, 5, wall_time=1.0)
+  nine: Any = 'nine'
   with pytest.raises(ValueError, match='could not convert'):
-    nine: Any = 'nine'
     tensorboard.rewrite(tmp_path, [(1, 1.0, 'loss', nine)])
   assert read(tmp_path) == {'loss': [(5, 1.0, 9.0)]}
 

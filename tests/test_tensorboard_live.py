@@ -5,6 +5,7 @@ import os
 import shutil
 import struct
 import zlib
+from typing import Any
 
 import live_tensorboard
 import pytest
@@ -46,7 +47,7 @@ def write_run(directory, *, hparams, status, losses=(), accuracy=None):
   return directory
 
 
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
   'a': {
     'hparams': {'LEARNING_RATE': 0.1, 'MODEL': '@mean', 'VOCAB_FILE': None},
     'status': 'finished',
