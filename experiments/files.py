@@ -62,7 +62,7 @@ def sync_tree(path: os.PathLike | str) -> None:
   Args:
     path: an existing directory.
   """
-  for directory, _, names in os.walk(path):
+  for directory, _, names in os.walk(os.fspath(path)):
     for name in names:
       sync(os.path.join(directory, name))
     sync(directory)

@@ -121,11 +121,14 @@ class Life:
     case: what is trained.
     kills: where each kill hit, in order.
     failures: what was wrong, if anything.
+    asked: how often the user was asked to remove a data set that TFDS had not
+      made durable when the power failed.
   """
 
   case: str
   kills: list[str] = dataclasses.field(default_factory=list)
   failures: list[str] = dataclasses.field(default_factory=list)
+  asked: int = 0
 
 
 def launcher_of(directory: pathlib.Path, case: str) -> live_launcher.Launcher:
@@ -247,6 +250,10 @@ def live(
         f'after kill {len(life.kills)}, {life.kills[-1]}: {difference}'
         for difference in same_run.half_written(directory / 'run')
       ]
+    elif status == 2 and _asks_for_data_to_go(launcher):
+      life.asked += 1
+      shutil.rmtree(directory / 'data' / 'bbc_news')
+      status = -signal.SIGKILL
   stderr = (directory / 'stderr.txt').read_text()
   if status:
     life.failures.append(f'exit status {status}: {stderr[-2000:]}')
@@ -259,6 +266,14 @@ def live(
   if not life.failures:
     shutil.rmtree(directory)
   return life
+
+
+def _asks_for_data_to_go(launcher: live_launcher.Launcher) -> bool:
+  stderr = (launcher.cwd / 'stderr.txt').read_text()
+  return (
+    stderr.startswith(f"the prepared data set in '{launcher.cwd}/data/")
+    and 'Delete that directory; the next run prepares it again.' in stderr
+  )
 
 
 def _kill_at_an_operation(
@@ -331,6 +346,7 @@ def torture(
     'kills': len(kills),
     'lives': len(lives),
     'failed': sum(bool(life.failures) for life in lives),
+    'asked': sum(life.asked for life in lives),
     'seconds': round(time.monotonic() - begin, 1),
     'kills_by_kind': dict(collections.Counter(map(_kind, kills))),
     'by_case': {

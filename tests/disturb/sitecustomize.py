@@ -8,9 +8,11 @@ is to happen; without it, nothing does.
   root: files below it count.
   kind: 'open' (to write), 'write', 'fsync', 'replace', 'unlink', 'mkdir', or
     'any' of them.
+  match: of these only those count whose path holds it.
   n: which one of its kind, from 1.
   when: 'before' it is done, 'during' (half of it written) or 'after'.
-  errno: by name, of an 'error'; every operation from the n-th on fails.
+  errno: by name, of an 'error'; from then on, all fails.
+  kinds: or only operations of these.
   report: a file that is told what was hit, or how many of each kind there were.
   clock: time.time() jumps by up to this many seconds, back and forth.
 """
@@ -47,12 +49,14 @@ def _path_of(file, dir_fd=None) -> str:
   return os.path.abspath(os.path.join(base, path))
 
 
-def _is_chosen(kind: str) -> bool:
+def _is_chosen(kind: str, path: str) -> bool:
   """Counts an operation; tells whether it is the one."""
+  if _SPEC.get('match', '') not in path:
+    return False
   for name in (kind, 'any'):
     _counts[name] = _counts.get(name, 0) + 1
   wanted = _SPEC.get('kind')
-  return wanted in (kind, 'any') and _counts[wanted] == _SPEC['n']
+  return wanted in (kind, 'any') and _counts[wanted] == _SPEC.get('n', 1)
 
 
 def _report(text: str) -> None:
@@ -91,12 +95,13 @@ def _around(kind: str, path: str, operate, half=None):
   with _LOCK:
     if not (path + os.sep).startswith(_ROOT):
       return operate()
-    chosen = _is_chosen(kind)
+    when = _SPEC.get('when', 'before')
+    chosen = _is_chosen(kind, path)
     if _failing and kind in _SPEC.get('kinds', [kind]):
       _strike(kind, 'before', path)
-    if chosen and _SPEC['when'] == 'before':
+    if chosen and when == 'before':
       _strike(kind, 'before', path)
-    if chosen and _SPEC['when'] == 'during' and half:
+    if chosen and when == 'during' and half:
       half()
       _strike(kind, 'during', path)
     result = operate()
