@@ -152,6 +152,15 @@ def test_json_lines_from_stdin(predict):
   ]
 
 
+def test_nothing_that_can_be_classified(predict):
+  done = predict('-', input='goal ' * 2000 + '\n\n')
+  assert done.returncode == 2
+  assert done.stderr.startswith('--input=-: 2 of 2 lines could not be ')
+  assert ['error' in answer for answer in answers(done)] == [True, True]
+  done = predict('-', input='')
+  assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
 def test_more_lines_than_are_read_at_once_stay_in_order(predict, tmp_path):
   """Short and long texts, which fall into different buckets."""
   lines = [
