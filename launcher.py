@@ -69,6 +69,10 @@ def _sweep() -> None:
     jobs=FLAGS.jobs,
     retries=FLAGS.retries,
     dry_run=FLAGS.dry_run,
+    search=FLAGS.search,
+    n_trials=FLAGS.trials,
+    executor=FLAGS.executor,
+    ray_address=FLAGS.ray_address,
   )
   if not is_done:
     sys.exit(1)

@@ -51,13 +51,36 @@ flags.DEFINE_multi_string(
   "--sweep='LEARNING_RATE=[0.003, 0.01]'",
 )
 flags.DEFINE_integer(
-  'jobs', 1, 'sweep: trials at once. --jobs=2', lower_bound=1
+  'jobs',
+  None,
+  'sweep: trials at once; without it 1, on a cluster all that fit. --jobs=2',
+  lower_bound=1,
 )
 flags.DEFINE_integer(
   'retries',
   1,
   'sweep: how often to try a trial again that failed. --retries=3',
   lower_bound=0,
+)
+flags.DEFINE_enum(
+  'search',
+  'grid',
+  ('grid', 'random', 'tpe'),
+  'sweep: try all values, or what a sampler draws. --search=tpe',
+)
+flags.DEFINE_integer(
+  'trials', None, 'search: trials in total. --trials=20', lower_bound=1
+)
+flags.DEFINE_enum(
+  'executor',
+  'local',
+  ('local', 'ray'),
+  'sweep: where trials run. --executor=ray',
+)
+flags.DEFINE_string(
+  'ray_address',
+  'auto',
+  'executor=ray: the cluster. --ray_address=10.0.0.1:6379',
 )
 flags.DEFINE_enum(
   'format',
@@ -79,6 +102,14 @@ _NEEDED = {
   'prepare': ('source', 'gin_file'),
   'compare': ('output_dir',),
 }
+_OF_SWEEPS = (
+  'jobs',
+  'retries',
+  'search',
+  'trials',
+  'executor',
+  'ray_address',
+)
 _MODES_OF = {
   'gin_file': ('train', 'prepare'),
   'gin_bindings': ('train', 'prepare'),
@@ -86,12 +117,10 @@ _MODES_OF = {
   'source': ('prepare',),
   'dry_run': ('train',),
   'sweep': ('train',),
-  'jobs': ('train',),
-  'retries': ('train',),
+  **dict.fromkeys(_OF_SWEEPS, ('train',)),
   'format': ('compare',),
   'objective': ('compare',),
 }
-_OF_SWEEPS = ('jobs', 'retries')
 
 
 def check_flags() -> None:

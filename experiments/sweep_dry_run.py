@@ -8,9 +8,12 @@ from experiments import (
   compare_tables,
   programs,
   run_dir,
+  search,
   sweep_plan,
   sweep_state,
 )
+from experiments.gin_values import render
+from experiments.sweep_definition import Axis, Definition
 from experiments.sweep_plan import Trial
 
 
@@ -48,6 +51,26 @@ def show(
       f'About {total:,.0f} s with --jobs={jobs}: a trial of this sweep took '
       f'{seconds:.1f} s.'
     )
+
+
+def show_search(definition: Definition, *, directory: pathlib.Path) -> None:
+  """Prints the space that a search draws from.
+
+  Args:
+    definition: the space.
+    directory: that of the sweep.
+  """
+  rows = [['name', 'drawn from', 'values']]
+  for dimension in search.dimensions(definition):
+    if isinstance(dimension, Axis):
+      columns = zip(*dimension.values, strict=True)
+      for name, column in zip(dimension.names, columns, strict=True):
+        rows.append([name, 'choice', ', '.join(map(render, column))])
+    else:
+      shown = ', '.join(map(render, dimension.values))
+      rows.append([dimension.name, dimension.kind, shown])
+  print(compare_tables.columns(rows, widest=200))
+  print(f'\nSweep directory: {directory}')
 
 
 def _seconds_per_trial(directory: pathlib.Path) -> float | None:

@@ -8,11 +8,12 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from experiments import compare, config, modes, run_dir, sweep_definition
 from experiments.errors import UserError
 from experiments.gin_values import render
+from experiments.records import Record
 
 NEW = 'new'
 # What is not tried again: the same config would come to the same.
@@ -63,13 +64,59 @@ class Trial:
     return described(self.values)
 
 
+class Source(Protocol):
+  """Where trials come from, one after the other."""
+
+  @property
+  def n_trials(self) -> int:
+    """How many there are in total, as far as that is known."""
+
+  def trials(self) -> list[Trial]:
+    """Returns those that have come so far."""
+
+  def next(self) -> Trial | None:
+    """Returns the next one, done before or not; None after the last."""
+
+  def measured(self, trial: Trial, records: list[Record]) -> bool:
+    """Takes new records of a trial; tells whether it should go on."""
+
+  def ended(self, trial: Trial, status: str) -> None:
+    """Takes the status of a trial that will not be tried again."""
+
+
+class GridSource:
+  """The trials of a grid, each of which stands by itself; see `Source`."""
+
+  def __init__(self, trials: Iterable[Trial]):
+    """Takes the trials, in the order to run them."""
+    self._trials = list(trials)
+    self._waiting = iter(self._trials)
+    self.n_trials = len(self._trials)
+
+  def trials(self) -> list[Trial]:
+    """See `Source`."""
+    return self._trials
+
+  def next(self) -> Trial | None:
+    """See `Source`."""
+    return next(self._waiting, None)
+
+  def measured(self, trial: Trial, records: list[Record]) -> bool:
+    """See `Source`."""
+    del trial, records
+    return True
+
+  def ended(self, trial: Trial, status: str) -> None:
+    """See `Source`."""
+
+
 def plan_grid(
-  base: Base, definition: sweep_definition.Definition
+  planner: 'Planner', definition: sweep_definition.Definition
 ) -> list[Trial]:
   """Makes the trials of a grid.
 
   Args:
-    base: what they have in common.
+    planner: makes each.
     definition: what differs; it has no distributions.
 
   Returns:
@@ -79,7 +126,6 @@ def plan_grid(
     UserError: a trial would be refused as a run of its own, two have the same
       resolved config, or a directory holds something else.
   """
-  planner = Planner(base, definition.places())
   trials: dict[str, Trial] = {}
   for point in _points(definition.grids):
     trial = planner.trial(point)
@@ -114,6 +160,11 @@ class Planner:
         'directory of its own. Choose another.'
       )
     self._known = _known_configs(base.directory)
+
+  def described(self) -> str:
+    """Returns what all trials have in common, as one text."""
+    files = [pathlib.Path(file).name for file in self._base.gin_files]
+    return '\n'.join([*files, *self._base.gin_bindings])
 
   def trial(self, point: Mapping[str, Any]) -> Trial:
     """Makes and checks one trial.

@@ -14,6 +14,8 @@ from experiments.gin_statements import read_text
 from experiments.gin_values import shortened
 from experiments.suggestions import did_you_mean
 
+# Of the exact evaluation.
+OBJECTIVES = ('accuracy', 'cross_entropy', 'macro_f1')
 DIRECTIONS = ('maximize', 'minimize')
 PRUNERS = ('none', 'median', 'halving')
 _CONFIGURABLE = 'sweep'
@@ -62,7 +64,7 @@ def _one_of(names: Iterable[str]) -> schema.Spec:
 
 
 _SPECS: Mapping[str, schema.Spec] = {
-  'objective': schema.STRING,
+  'objective': _one_of(OBJECTIVES),
   'direction': _one_of(DIRECTIONS),
   'pruner': _one_of(PRUNERS),
   'pruning_metric': schema.STRING,

@@ -118,7 +118,7 @@ class Loop(training.Loop):
         )
       ),
     )
-    evaluator = self._evaluator_per_task[0]
+    evaluator = self._evaluator_per_task[0]  # type: ignore[has-type]
     metrics_fn = programs.kept('metrics_fn', lambda: evaluator.metrics_fn)
     self._evaluator_per_task = (evaluator._replace(metrics_fn=metrics_fn),)
     # Per-step statistics since the last evaluation.

@@ -1,0 +1,234 @@
+"""Trials as tasks of a Ray cluster, on whose machines the run directories are.
+
+Ray keeps the processes of tasks, so that what one has imported and compiled
+serves the next. The cluster's machines need this package and a file system in
+common; the data caches are each machine's own.
+"""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+from experiments import run_dir
+from experiments.errors import UserError
+from experiments.executors import Ended, Measured, Outcome, Task
+from experiments.records import Record
+
+
+class RayExecutor:
+  """Tasks on a Ray cluster; see `Executor`."""
+
+  def __init__(
+    self,
+    address: str,
+    *,
+    jobs: int | None,
+    num_cpus: float,
+    num_gpus: float,
+  ):
+    """Connects to a cluster.
+
+    Args:
+      address: of its head, or 'auto' for the one that this machine belongs to.
+      jobs: most trials at once; None takes as many as the cluster has room for.
+      num_cpus: that Ray sets aside for a trial.
+      num_gpus: likewise.
+
+    Raises:
+      UserError: Ray is not installed, or there is no such cluster.
+    """
+    os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')
+    try:
+      import ray
+    except ImportError as error:
+      raise UserError(
+        '--executor=ray needs the package ray. Install it: '
+        "pip install 'trax-experiments[ray]', or pip install ray."
+      ) from error
+    self._ray = ray
+    with _own_signal_handlers():
+      try:
+        ray.init(
+          address=address,
+          log_to_driver=False,
+          logging_level=logging.ERROR,
+          runtime_env={'env_vars': _environment()},
+        )
+      except (ConnectionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+          f'--ray_address={address}: no Ray cluster answers: {reason} '
+          'Start one by `ray start --head`.'
+        ) from error
+    self._jobs = jobs
+    self._needs = {'CPU': num_cpus, 'GPU': num_gpus}
+    self._monitor = _monitor(ray)
+    self._attempt = ray.remote(
+      num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0
+    )(_attempt)
+    self._keys: dict = {}
+    self._taking = self._monitor.take.remote()
+    self._is_stopping = False
+
+  def n_free(self) -> int:
+    """See `Executor`."""
+    if self._is_stopping:
+      return 0
+    most = self._jobs
+    if most is None:
+      # Machines come and go.
+      there = self._ray.cluster_resources()
+      most = min(
+        int(there.get(name, 0) // need)
+        for name, need in self._needs.items()
+        if need
+      )
+    return max(0, max(most, 1) - len(self._keys))
+
+  def start(self, task: Task) -> None:
+    """See `Executor`."""
+    absolute = Task(task.key, task.config, task.path.absolute())
+    self._keys[self._attempt.remote(absolute, self._monitor)] = task.key
+
+  def wait(self, timeout_seconds: float) -> list[Measured | Ended]:
+    """See `Executor`."""
+    ready, _ = self._ray.wait(
+      [*self._keys, self._taking], timeout=timeout_seconds
+    )
+    events: list[Measured | Ended] = []
+    for reference in ready:
+      if reference == self._taking:
+        events += self._measured()
+      else:
+        events.append(self._ended(reference))
+    return events
+
+  def stop(self) -> None:
+    """See `Executor`."""
+    self._is_stopping = True
+    for reference in self._keys:
+      # Reaches the task as Ctrl-C.
+      self._ray.cancel(reference, force=False)
+
+  def close(self) -> None:
+    """See `Executor`."""
+    for reference in self._keys:
+      self._ray.cancel(reference, force=True)
+    self._ray.shutdown()
+
+  def _measured(self) -> list[Measured | Ended]:
+    new = self._ray.get(self._taking)
+    self._taking = self._monitor.take.remote()
+    running = set(self._keys.values())
+
+    def answer(key: str):
+      return lambda go_on: self._monitor.answer.remote(key, go_on)
+
+    return [
+      Measured(key, [Record(*values) for values in records], answer(key))
+      for key, records in new
+      if key in running
+    ]
+
+  def _ended(self, reference) -> Ended:
+    from ray import exceptions
+
+    key = self._keys.pop(reference)
+    try:
+      return Ended(key, self._ray.get(reference))
+    except exceptions.TaskCancelledError:
+      return Ended(key, Outcome(run_dir.INTERRUPTED))
+    except exceptions.RayError as error:
+      if self._is_stopping:
+        return Ended(key, Outcome(run_dir.INTERRUPTED))
+      reason = ' '.join(str(error).split())[:200]
+      text = f'The process of the trial was lost: {reason}'
+      return Ended(key, Outcome(run_dir.FAILED, text, may_retry=True))
+
+
+def _attempt(task: Task, monitor) -> Outcome:
+  """Runs in a process of the cluster."""
+  import ray
+  from absl import logging as absl_logging
+
+  from experiments import command_line
+  from experiments.executors import attempt
+
+  command_line.start_log(absl_logging.get_verbosity() > 0)
+
+  def report(new) -> bool:
+    records = [tuple(record) for record in new]
+    return ray.get(monitor.report.remote(task.key, records))
+
+  return attempt.run(task, report)
+
+
+def _monitor(ray):
+  """Starts the actor through which trials report and are answered."""
+  from ray.util import scheduling_strategies
+
+  class Monitor:
+    """Passes records on, and holds the trial until there is an answer."""
+
+    def __init__(self):
+      import asyncio
+
+      self._new: list = []
+      self._answers: dict = {}
+      self._has_new = asyncio.Event()
+
+    async def report(self, key, records):
+      import asyncio
+
+      answer = self._answers[key] = asyncio.get_running_loop().create_future()
+      self._new.append((key, records))
+      self._has_new.set()
+      return await answer
+
+    async def take(self):
+      await self._has_new.wait()
+      self._has_new.clear()
+      new, self._new = self._new, []
+      return new
+
+    async def answer(self, key, go_on):
+      answer = self._answers.get(key)
+      if answer is not None and not answer.done():
+        answer.set_result(go_on)
+
+  # It must live as long as this process, so it lives on the same machine.
+  here = scheduling_strategies.NodeAffinitySchedulingStrategy(
+    ray.get_runtime_context().get_node_id(), soft=True
+  )
+  options = {'num_cpus': 0, 'max_concurrency': 1000}
+  return (
+    ray.remote(Monitor).options(scheduling_strategy=here, **options).remote()
+  )
+
+
+def _environment() -> dict[str, str]:
+  """Returns what the processes of trials have in their environment."""
+  environment = {
+    'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
+    # JAX would take three quarters of a GPU for itself.
+    'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
+  }
+  for name in os.environ:
+    if name.startswith(('TRAX_EXPERIMENTS_', 'TFDS_', 'JAX_', 'XLA_')):
+      environment[name] = os.environ[name]
+  return environment
+
+
+@contextlib.contextmanager
+def _own_signal_handlers() -> Iterator[None]:
+  """Keeps Ray from putting its own handlers in the place of ours."""
+  numbers = (signal.SIGINT, signal.SIGTERM)
+  handlers = {number: signal.getsignal(number) for number in numbers}
+  try:
+    yield
+  finally:
+    for number, handler in handlers.items():
+      signal.signal(number, handler)

@@ -1,0 +1,217 @@
+"""Gives trials to an executor until all are done, and keeps count."""
+
+import collections
+import contextlib
+import logging
+import time
+
+from experiments import (
+  compare,
+  run_dir,
+  signals,
+  sweep_plan,
+  sweep_settings,
+  sweep_state,
+  tensorboard,
+)
+from experiments.errors import UserError
+from experiments.executors import Ended, Executor, Measured, Outcome, Task
+from experiments.sweep_plan import Source, Trial
+
+_POLL_SECONDS = 0.5
+
+
+class Stopped(signals.Interrupted):
+  """A signal ended a sweep in order."""
+
+  def __init__(self, signal_number: int, n_done: int, n_trials: int):
+    Exception.__init__(
+      self,
+      f'Stopped with {n_done} of {n_trials} trials done. The same command goes '
+      'on.',
+    )
+    self.signal_number = signal_number
+
+
+class Runner:
+  """Gives trials to an executor until all are done."""
+
+  def __init__(
+    self,
+    executor: Executor,
+    state: sweep_state.SweepState,
+    settings: sweep_settings.Settings,
+    stop_signal: signals.StopSignal,
+    *,
+    retries: int,
+    source: Source,
+  ):
+    self._executor = executor
+    self._state = state
+    self._settings = settings
+    self._stop_signal = stop_signal
+    self._retries = retries
+    self._source = source
+    self._to_retry: collections.deque[Trial] = collections.deque()
+    self._running: dict[str, Trial] = {}
+    self._n_failures: collections.Counter[str] = collections.Counter()
+    self._ended: set[str] = set()
+    self._n_done = 0
+    self._best: tuple[float, str] | None = None
+    self.n_failed = 0
+
+  def run(self) -> None:
+    """Runs all trials that are not done.
+
+    Raises:
+      Stopped: a signal came.
+    """
+    trials = self._source.trials()
+    for trial in trials:
+      status = sweep_plan.status(trial)
+      is_done = status in sweep_plan.FINAL
+      self._note(trial, status if is_done else sweep_state.WAITING)
+      if is_done:
+        self._count(trial, status)
+    if self._n_done:
+      logging.info('%d of %d done before', self._n_done, self._source.n_trials)
+    self._state.write()
+    is_stopping = False
+    while True:
+      while self._executor.n_free() and not is_stopping:
+        next_trial = self._next()
+        if next_trial is None:
+          break
+        self._start(next_trial)
+      if not self._running and (is_stopping or not self._to_retry):
+        break
+      for event in self._executor.wait(_POLL_SECONDS):
+        self._handle(event)
+      if self._stop_signal() is not None and not is_stopping:
+        is_stopping = True
+        self._executor.stop()
+    number = self._stop_signal()
+    n_trials = self._source.n_trials
+    if number is not None and len(self._ended) < n_trials:
+      self._state.write(status=sweep_state.INTERRUPTED, end=run_dir.now())
+      raise Stopped(number, self._n_done, n_trials)
+    status = sweep_state.INCOMPLETE if self.n_failed else sweep_state.FINISHED
+    self._state.write(status=status, end=run_dir.now())
+
+  def _next(self) -> Trial | None:
+    """Returns the next trial that is not done; those to retry come last."""
+    while (trial := self._source.next()) is not None:
+      status = sweep_plan.status(trial)
+      if status not in sweep_plan.FINAL:
+        return trial
+      self._note(trial, status)
+      self._count(trial, status)
+      self._source.ended(trial, status)
+    for trial in self._to_retry:
+      # Its lost process may still be on another machine, and write.
+      if not compare.is_locked(run_dir.RunDir(trial.path)):
+        self._to_retry.remove(trial)
+        return trial
+    return None
+
+  def _start(self, trial: Trial) -> None:
+    self._running[trial.key] = trial
+    self._state.trial(trial.key)['attempts'] += 1
+    self._note(trial, run_dir.RUNNING)
+    self._state.write()
+    self._executor.start(Task(trial.key, trial.config, trial.path))
+
+  def _handle(self, event: Measured | Ended) -> None:
+    if isinstance(event, Measured):
+      trial = self._running[event.key]
+      event.answer(self._source.measured(trial, event.records))
+      return
+    trial = self._running.pop(event.key)
+    outcome = event.outcome
+    status = outcome.status
+    if status in (run_dir.FAILED, run_dir.INTERRUPTED):
+      # A process may have been lost after its work was done.
+      recorded = sweep_plan.status(trial)
+      status = recorded if recorded in sweep_plan.FINAL else status
+    if status == run_dir.FAILED:
+      self._n_failures[trial.key] += 1
+      if outcome.may_retry and self._n_failures[trial.key] <= self._retries:
+        logging.warning('%s: %s Trying again.', trial.label, outcome.error)
+        self._note(trial, sweep_state.WAITING, error=outcome.error)
+        self._to_retry.append(trial)
+        return
+      _mark_failed(trial, outcome)
+    self._note(trial, status, error=outcome.error)
+    self._count(trial, status)
+    self._state.write()
+    if status != run_dir.INTERRUPTED:
+      self._source.ended(trial, status)
+      self._say(trial, status, outcome)
+
+  def _count(self, trial: Trial, status: str) -> None:
+    """Counts a trial that has come to an end, once."""
+    if status == run_dir.INTERRUPTED or trial.key in self._ended:
+      return
+    self._ended.add(trial.key)
+    self.n_failed += status in (run_dir.FAILED, run_dir.DIVERGED)
+    if status in sweep_plan.FINAL:
+      self._n_done += 1
+      value = self._objective(trial)
+      sign = 1 if self._settings.is_minimized else -1
+      if value is not None and (
+        self._best is None or sign * value < sign * self._best[0]
+      ):
+        self._best = value, trial.label
+
+  def _objective(self, trial: Trial) -> float | None:
+    run = compare.read_run(trial.path, trial.name)
+    return run.metrics.get(self._settings.objective)
+
+  def _note(self, trial: Trial, status: str, error: str | None = None) -> None:
+    """Sets the entry of a trial in sweep.json, without writing it."""
+    run = compare.read_run(trial.path, trial.name)
+    self._state.trial(trial.key).update(
+      directory=trial.name,
+      bindings=dict(trial.values),
+      status=status,
+      steps=run.steps,
+      seconds=run.seconds,
+      metrics=dict(run.metrics),
+      error=error or run.error,
+    )
+
+  def _say(self, trial: Trial, status: str, outcome: Outcome) -> None:
+    run = compare.read_run(trial.path, trial.name)
+    parts = [status]
+    if self._settings.objective in run.metrics:
+      value = run.metrics[self._settings.objective]
+      parts.append(f'{self._settings.objective} {value:.4f}')
+    if run.seconds is not None:
+      parts.append(f'{run.seconds:.1f} s')
+    if outcome.error:
+      parts.append(outcome.error)
+    best = ''
+    if self._best is not None:
+      best = f' (best so far {self._best[0]:.4f}, {self._best[1]})'
+    logging.info(
+      '[%d/%d] %s: %s%s',
+      len(self._ended),
+      self._source.n_trials,
+      trial.label,
+      ', '.join(parts),
+      best,
+    )
+
+
+def _mark_failed(trial: Trial, outcome: Outcome) -> None:
+  """Says in the run directory that a process was lost, if it could not."""
+  directory = run_dir.RunDir(trial.path)
+  run = directory.read_run()
+  if run.get('status') != run_dir.RUNNING:
+    return
+  with contextlib.suppress(UserError), directory.locked():
+    directory.write_run(
+      status=run_dir.FAILED, error=outcome.error, end=run_dir.now()
+    )
+    with tensorboard.EventWriter(trial.path) as writer:
+      writer.session_end(run_dir.FAILED, end_time=time.time())
