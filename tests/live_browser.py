@@ -35,7 +35,7 @@ def open_browser():
 
   with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
     settings = options.Options()
-    settings.binary_location = shutil.which(BROWSER)
+    settings.binary_location = shutil.which(BROWSER) or BROWSER
     for flag in (*FLAGS, f'--user-data-dir={profile}'):
       settings.add_argument(flag)
     driver = webdriver.Chrome(
