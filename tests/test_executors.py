@@ -1,0 +1,188 @@
+"""Where trials run: shares of this machine, and a Ray cluster of two nodes."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.executors import local
+
+
+@pytest.mark.parametrize(
+  ('n_cores', 'jobs', 'expected'),
+  [
+    (4, 1, [[0, 1, 2, 3]]),
+    (4, 2, [[0, 1], [2, 3]]),
+    (4, 3, [[0], [1], [2, 3]]),
+    (2, 2, [[0], [1]]),
+    (2, 3, [[0], [1], [0]]),
+    (1, 2, [[0], [0]]),
+  ],
+)
+def test_cores_are_shared_out(n_cores, jobs, expected):
+  cores = list(range(n_cores))
+  assert [local._share(cores, i, jobs) for i in range(jobs)] == expected
+
+
+def test_gpus_are_shared_out_and_not_grabbed(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
+  monkeypatch.delenv('XLA_PYTHON_CLIENT_MEM_FRACTION', raising=False)
+  monkeypatch.delenv('XLA_PYTHON_CLIENT_PREALLOCATE', raising=False)
+  gpus = local._gpus()
+  environments = [local._environment(gpus, i) for i in range(3)]
+  assert [e['CUDA_VISIBLE_DEVICES'] for e in environments] == ['3', '5', '3']
+  assert environments[0]['XLA_PYTHON_CLIENT_PREALLOCATE'] == 'false'
+
+
+def test_what_the_user_says_of_gpu_memory_stands(monkeypatch):
+  monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
+  monkeypatch.setenv('XLA_PYTHON_CLIENT_MEM_FRACTION', '.4')
+  assert local._environment(local._gpus(), 0) == {}
+
+
+def test_ray_that_is_not_installed_is_explained(launcher, tmp_path):
+  # A package of the same name that cannot be imported stands in its way.
+  (tmp_path / 'ray.py').write_text('raise ImportError("no ray")\n')
+  done = launcher(
+    *('--gin_file=tiny.gin', '--sweep=SEED=[0]', '--executor=ray'),
+    f'--output_dir={tmp_path / "sweep"}',
+    env={'PYTHONPATH': str(tmp_path)},
+  )
+  assert done.returncode == 2
+  assert done.stderr == (
+    '--executor=ray needs the package ray. Install it: pip install '
+    "'trax-experiments[ray]', or pip install ray.\n"
+  )
+  assert not (tmp_path / 'sweep').exists()
+
+
+def test_a_ray_cluster_that_is_not_there_is_explained(launcher, tmp_path):
+  pytest.importorskip('ray')
+  done = launcher(
+    *('--gin_file=tiny.gin', '--sweep=SEED=[0]', '--executor=ray'),
+    f'--output_dir={tmp_path / "sweep"}',
+    env={'RAY_TMPDIR': str(tmp_path)},
+  )
+  assert done.returncode == 2, done.stderr
+  assert done.stderr.startswith('--ray_address=auto: no Ray cluster answers: ')
+  assert done.stderr.endswith('Start one by `ray start --head`.\n')
+  assert not (tmp_path / 'sweep').exists()
+
+
+_CLUSTER = """
+import json, sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(
+  initialize_head=True,
+  head_node_args={'num_cpus': 1, 'include_dashboard': False},
+)
+second = cluster.add_node(num_cpus=1)
+print(cluster.address, flush=True)
+sys.stdin.readline()
+cluster.remove_node(second, allow_graceful=False)
+sys.stdin.readline()
+cluster.shutdown()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
+  pytest.importorskip('ray')
+  import same_run
+
+  environment = {**launcher.env, 'RAY_USAGE_STATS_ENABLED': '0'}
+  cluster = subprocess.Popen(
+    [sys.executable, '-c', _CLUSTER],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,
+    env=environment,
+    text=True,
+  )
+  assert cluster.stdin is not None
+  assert cluster.stdout is not None
+  try:
+    address = cluster.stdout.readline().strip()
+    directory = tmp_path / 'sweep'
+    arguments = (
+      *('--gin_file=tiny.gin', '--gin_bindings=N_STEPS=200'),
+      '--sweep=SEED=[0, 1, 2]',
+    )
+    sweep = subprocess.Popen(
+      launcher.command(
+        *arguments,
+        *('--executor=ray', f'--ray_address={address}'),
+        f'--output_dir={directory}',
+      ),
+      cwd=launcher.cwd,
+      env=environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    end = time.monotonic() + 300
+    while len({p.parent for p in directory.glob('*/checkpoints/step*')}) < 2:
+      assert sweep.poll() is None, sweep.communicate()
+      assert time.monotonic() < end
+      time.sleep(0.05)
+    cluster.stdin.write('\n')
+    cluster.stdin.flush()
+    stdout, stderr = sweep.communicate(timeout=400)
+  finally:
+    cluster.stdin.close()
+    cluster.wait(timeout=60)
+    cluster.stdout.close()
+  assert sweep.returncode == 0, stderr
+  state = json.loads((directory / 'sweep.json').read_text())
+  attempts = [t['attempts'] for t in state['trials'].values()]
+  assert {t['status'] for t in state['trials'].values()} == {'finished'}
+  # The trial of the dead node was started again, the others were not.
+  assert sorted(attempts) == [1, 1, 2]
+  assert 'was lost' in stderr
+  assert len(stdout.splitlines()) > 4
+  i = attempts.index(2)
+  name = list(state['trials'].values())[i]['directory']
+  alone = launcher(
+    *('--gin_file=tiny.gin', '--gin_bindings=N_STEPS=200'),
+    *(f'--gin_bindings=SEED={i}', f'--output_dir={tmp_path / "alone"}'),
+  )
+  assert alone.returncode == 0, alone.stderr
+  assert same_run.differences(directory / name, tmp_path / 'alone') == []
+
+
+def test_workers_keep_to_their_cores(launcher, tmp_path):
+  """Two workers on two cores never use the same one."""
+  if len(os.sched_getaffinity(0)) < 2:
+    pytest.skip('needs two cores')
+  process = subprocess.Popen(
+    launcher.command(
+      *('--gin_file=tiny.gin', '--gin_bindings=N_STEPS=100000'),
+      *('--sweep=SEED=[0, 1]', '--jobs=2'),
+      f'--output_dir={tmp_path / "sweep"}',
+    ),
+    cwd=launcher.cwd,
+    env=launcher.env,
+    stdout=subprocess.DEVNULL,
+    stderr=subprocess.DEVNULL,
+  )
+  try:
+    end = time.monotonic() + 200
+    allowed: list[set[int]] = []
+    while time.monotonic() < end and sum(map(len, allowed)) != len(
+      os.sched_getaffinity(0)
+    ):
+      time.sleep(0.2)
+      children = pathlib.Path(
+        f'/proc/{process.pid}/task/{process.pid}/children'
+      ).read_text()
+      allowed = [os.sched_getaffinity(int(pid)) for pid in children.split()]
+  finally:
+    process.kill()
+    process.wait()
+  assert len(allowed) == 2
+  assert not allowed[0] & allowed[1]
