@@ -11,6 +11,7 @@ from collections.abc import Callable
 from absl import flags
 from absl import logging as absl_logging
 
+from experiments import system_errors
 from experiments.errors import UserError
 from experiments.signals import Interrupted, Terminated, raise_for
 
@@ -72,7 +73,8 @@ def run_main(main: Callable[[], None]) -> int:
   signal.signal(signal.SIGTERM, raise_for)
   try:
     main()
-    sys.stdout.flush()
+    with system_errors.naming('stdout'):
+      sys.stdout.flush()
   except UserError as error:
     print(error, file=sys.stderr)
     return 2
@@ -88,6 +90,15 @@ def run_main(main: Callable[[], None]) -> int:
     # The reader of stdout has gone, as with `| head`.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE
+  except OSError as error:
+    message = system_errors.explanation(error)
+    if message is None:
+      raise
+    print(message, file=sys.stderr)
+    if error.filename == 'stdout':
+      # Or Python would try to write the rest of it once more.
+      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 2
   return 0
 
 
