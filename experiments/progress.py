@@ -1,15 +1,45 @@
 """What a run shows on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import collections
+import contextlib
 import logging
 import os
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 # The rate is that of the last seconds: over the whole run the compilation would
 # count as slow training.
 _RATE_SECONDS = 5.0
 _COLUMNS_OF_A_TERMINAL_WITHOUT_SIZE = 80
+
+_watch: Callable[[int, int, float | None], None] | None = None
+
+
+@contextlib.contextmanager
+def watched(
+  watch: Callable[[int, int, float | None], None], every_seconds: float = 1.0
+) -> Iterator[None]:
+  """Lets a sweep see how far the runs of this process have come.
+
+  Args:
+    watch: told of step, number of steps and the newest loss, or None.
+    every_seconds: least time between two calls.
+  """
+  global _watch
+  last = 0.0
+
+  def seldom(step: int, n_steps: int, loss: float | None) -> None:
+    nonlocal last
+    if time.monotonic() - last >= every_seconds:
+      last = time.monotonic()
+      watch(step, n_steps, loss)
+
+  _watch = seldom
+  try:
+    yield
+  finally:
+    _watch = None
 
 
 class Progress:
@@ -63,6 +93,8 @@ class Progress:
     while now - self._past[0][0] > _RATE_SECONDS:
       self._past.popleft()
     self._show(step, ', '.join(shown), now)
+    if _watch is not None:
+      _watch(step, self._n_steps, loss)
     self._step = step
 
   def _show(self, step: int, shown: str, now: float) -> None:

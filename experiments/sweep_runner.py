@@ -9,13 +9,21 @@ from experiments import (
   compare,
   run_dir,
   signals,
+  sweep_display,
   sweep_plan,
   sweep_settings,
   sweep_state,
   tensorboard,
 )
 from experiments.errors import UserError
-from experiments.executors import Ended, Executor, Measured, Outcome, Task
+from experiments.executors import (
+  Event,
+  Executor,
+  Measured,
+  Outcome,
+  Progressed,
+  Task,
+)
 from experiments.sweep_plan import Source, Trial
 
 _POLL_SECONDS = 0.5
@@ -57,7 +65,7 @@ class Runner:
     self._n_failures: collections.Counter[str] = collections.Counter()
     self._ended: set[str] = set()
     self._n_done = 0
-    self._best: tuple[float, str] | None = None
+    self._display = sweep_display.Display(settings)
     self.n_failed = 0
 
   def run(self) -> None:
@@ -66,16 +74,23 @@ class Runner:
     Raises:
       Stopped: a signal came.
     """
+    try:
+      self._run()
+    finally:
+      self._display.close()
+
+  def _run(self) -> None:
     trials = self._source.trials()
     for trial in trials:
       status = sweep_plan.status(trial)
       is_done = status in sweep_plan.FINAL
-      self._note(trial, status if is_done else sweep_state.WAITING)
+      run = self._note(trial, status if is_done else sweep_state.WAITING)
       if is_done:
-        self._count(trial, status)
+        self._count(trial, status, run)
     if self._n_done:
       logging.info('%d of %d done before', self._n_done, self._source.n_trials)
     self._state.write()
+    self._display.count(len(self._ended), self._source.n_trials)
     is_stopping = False
     while True:
       while self._executor.n_free() and not is_stopping:
@@ -104,8 +119,7 @@ class Runner:
       status = sweep_plan.status(trial)
       if status not in sweep_plan.FINAL:
         return trial
-      self._note(trial, status)
-      self._count(trial, status)
+      self._count(trial, status, self._note(trial, status))
       self._source.ended(trial, status)
     for trial in self._to_retry:
       # Its lost process may still be on another machine, and write.
@@ -119,15 +133,25 @@ class Runner:
     self._state.trial(trial.key)['attempts'] += 1
     self._note(trial, run_dir.RUNNING)
     self._state.write()
+    self._display.started(trial)
     self._executor.start(Task(trial.key, trial.config, trial.path))
 
-  def _handle(self, event: Measured | Ended) -> None:
-    if isinstance(event, Measured):
-      trial = self._running[event.key]
-      event.answer(self._source.measured(trial, event.records))
+  def _handle(self, event: Event) -> None:
+    trial = self._running.get(event.key)
+    if trial is None:
+      # What was on its way when the attempt ended.
       return
-    trial = self._running.pop(event.key)
-    outcome = event.outcome
+    if isinstance(event, Progressed):
+      self._display.progressed(trial, event.step, event.n_steps, event.loss)
+    elif isinstance(event, Measured):
+      event.answer(self._source.measured(trial, event.records))
+      self._display.measured(trial, event.records)
+    else:
+      del self._running[event.key]
+      self._take(trial, event.outcome)
+
+  def _take(self, trial: Trial, outcome: Outcome) -> None:
+    """Takes the end of an attempt at a trial."""
     status = outcome.status
     if status in (run_dir.FAILED, run_dir.INTERRUPTED):
       # A process may have been lost after its work was done.
@@ -139,16 +163,23 @@ class Runner:
         logging.warning('%s: %s Trying again.', trial.label, outcome.error)
         self._note(trial, sweep_state.WAITING, error=outcome.error)
         self._to_retry.append(trial)
+        self._display.removed(trial)
         return
       _mark_failed(trial, outcome)
-    self._note(trial, status, error=outcome.error)
-    self._count(trial, status)
+    run = self._note(trial, status, error=outcome.error)
+    self._count(trial, status, run)
     self._state.write()
     if status != run_dir.INTERRUPTED:
       self._source.ended(trial, status)
-      self._say(trial, status, outcome)
+    self._display.ended(
+      trial,
+      run,
+      Outcome(status, outcome.error),
+      n_ended=len(self._ended),
+      n_trials=self._source.n_trials,
+    )
 
-  def _count(self, trial: Trial, status: str) -> None:
+  def _count(self, trial: Trial, status: str, run: compare.Run) -> None:
     """Counts a trial that has come to an end, once."""
     if status == run_dir.INTERRUPTED or trial.key in self._ended:
       return
@@ -156,18 +187,11 @@ class Runner:
     self.n_failed += status in (run_dir.FAILED, run_dir.DIVERGED)
     if status in sweep_plan.FINAL:
       self._n_done += 1
-      value = self._objective(trial)
-      sign = 1 if self._settings.is_minimized else -1
-      if value is not None and (
-        self._best is None or sign * value < sign * self._best[0]
-      ):
-        self._best = value, trial.label
+      self._display.take_best(trial, run)
 
-  def _objective(self, trial: Trial) -> float | None:
-    run = compare.read_run(trial.path, trial.name)
-    return run.metrics.get(self._settings.objective)
-
-  def _note(self, trial: Trial, status: str, error: str | None = None) -> None:
+  def _note(
+    self, trial: Trial, status: str, error: str | None = None
+  ) -> compare.Run:
     """Sets the entry of a trial in sweep.json, without writing it."""
     run = compare.read_run(trial.path, trial.name)
     self._state.trial(trial.key).update(
@@ -179,28 +203,7 @@ class Runner:
       metrics=dict(run.metrics),
       error=error or run.error,
     )
-
-  def _say(self, trial: Trial, status: str, outcome: Outcome) -> None:
-    run = compare.read_run(trial.path, trial.name)
-    parts = [status]
-    if self._settings.objective in run.metrics:
-      value = run.metrics[self._settings.objective]
-      parts.append(f'{self._settings.objective} {value:.4f}')
-    if run.seconds is not None:
-      parts.append(f'{run.seconds:.1f} s')
-    if outcome.error:
-      parts.append(outcome.error)
-    best = ''
-    if self._best is not None:
-      best = f' (best so far {self._best[0]:.4f}, {self._best[1]})'
-    logging.info(
-      '[%d/%d] %s: %s%s',
-      len(self._ended),
-      self._source.n_trials,
-      trial.label,
-      ', '.join(parts),
-      best,
-    )
+    return run
 
 
 def _mark_failed(trial: Trial, outcome: Outcome) -> None:

@@ -48,11 +48,24 @@ class Measured:
 
 
 @dataclasses.dataclass(frozen=True)
+class Progressed:
+  """Event: a trial has come as far as `step`; `loss` is the newest known."""
+
+  key: str
+  step: int
+  n_steps: int
+  loss: float | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Ended:
   """Event: an attempt at a trial has ended."""
 
   key: str
   outcome: Outcome
+
+
+Event = Measured | Progressed | Ended
 
 
 class Executor(Protocol):
@@ -64,7 +77,7 @@ class Executor(Protocol):
   def start(self, task: Task) -> None:
     """Starts a task; `n_free` is not 0."""
 
-  def wait(self, timeout_seconds: float) -> list[Measured | Ended]:
+  def wait(self, timeout_seconds: float) -> list[Event]:
     """Returns events as soon as there are any; [] after the timeout."""
 
   def stop(self) -> None:

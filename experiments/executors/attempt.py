@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from experiments import modes, programs, records, run_dir, signals
+from experiments import modes, programs, progress, records, run_dir, signals
 from experiments.errors import UserError
 from experiments.executors import Outcome, Task
 
@@ -23,12 +23,17 @@ class Pruned(Exception):
     self.step = step
 
 
-def run(task: Task, report: Callable[[list[records.Record]], bool]) -> Outcome:
+def run(
+  task: Task,
+  report: Callable[[list[records.Record]], bool],
+  on_progress: Callable[[int, int, float | None], None],
+) -> Outcome:
   """Trains a trial as a run of its own, with its output in the run directory.
 
   Args:
     task: the trial.
     report: told of new records; says whether to go on.
+    on_progress: told of step, number of steps and loss about once a second.
   """
 
   def on_records(new: list[records.Record]) -> None:
@@ -38,6 +43,7 @@ def run(task: Task, report: Callable[[list[records.Record]], bool]) -> Outcome:
   with (
     _output_to(run_dir.RunDir(task.path).log),
     programs.sharing(task.config.text),
+    progress.watched(on_progress),
   ):
     try:
       modes.train(task.config, task.path, on_records)

@@ -15,7 +15,14 @@ from multiprocessing import connection
 from absl import logging as absl_logging
 
 from experiments import run_dir
-from experiments.executors import Ended, Measured, Outcome, Task
+from experiments.executors import (
+  Ended,
+  Event,
+  Measured,
+  Outcome,
+  Progressed,
+  Task,
+)
 
 _COMMAND = (
   'import json, sys\n'
@@ -61,13 +68,13 @@ class LocalExecutor:
     # One that has finished importing, if there is one.
     min(free, key=lambda worker: not worker.is_ready).give(task)
 
-  def wait(self, timeout_seconds: float) -> list[Measured | Ended]:
+  def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`.
 
     Raises:
       RuntimeError: workers end before they are ready.
     """
-    events = []
+    events: list[Event] = []
     by_link = {worker.link: worker for worker in self._workers}
     for link in connection.wait(list(by_link), timeout_seconds):
       worker = by_link[link]  # type: ignore[index]
@@ -150,7 +157,7 @@ class _Worker:
     with contextlib.suppress(BrokenPipeError):
       self.link.send(task)
 
-  def receive(self) -> Measured | Ended | None:
+  def receive(self) -> Event | None:
     """Reads a message.
 
     Raises:
@@ -161,6 +168,8 @@ class _Worker:
       self.is_ready = True
       return None
     assert self.task is not None
+    if kind == 'progress':
+      return Progressed(self.task.key, *content)
     if kind == 'records':
       return Measured(self.task.key, content[0], self.link.send)
     task, self.task = self.task, None

@@ -14,7 +14,14 @@ from collections.abc import Iterator
 
 from experiments import run_dir
 from experiments.errors import UserError
-from experiments.executors import Ended, Measured, Outcome, Task
+from experiments.executors import (
+  Ended,
+  Event,
+  Measured,
+  Outcome,
+  Progressed,
+  Task,
+)
 from experiments.records import Record
 
 
@@ -93,15 +100,15 @@ class RayExecutor:
     absolute = Task(task.key, task.config, task.path.absolute())
     self._keys[self._attempt.remote(absolute, self._monitor)] = task.key
 
-  def wait(self, timeout_seconds: float) -> list[Measured | Ended]:
+  def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`."""
     ready, _ = self._ray.wait(
       [*self._keys, self._taking], timeout=timeout_seconds
     )
-    events: list[Measured | Ended] = []
+    events: list[Event] = []
     for reference in ready:
       if reference == self._taking:
-        events += self._measured()
+        events += self._reported()
       else:
         events.append(self._ended(reference))
     return events
@@ -119,7 +126,7 @@ class RayExecutor:
       self._ray.cancel(reference, force=True)
     self._ray.shutdown()
 
-  def _measured(self) -> list[Measured | Ended]:
+  def _reported(self) -> list[Event]:
     new = self._ray.get(self._taking)
     self._taking = self._monitor.take.remote()
     running = set(self._keys.values())
@@ -127,11 +134,16 @@ class RayExecutor:
     def answer(key: str):
       return lambda go_on: self._monitor.answer.remote(key, go_on)
 
-    return [
-      Measured(key, [Record(*values) for values in records], answer(key))
-      for key, records in new
-      if key in running
-    ]
+    events: list[Event] = []
+    for key, progress, records in new:
+      if key not in running:
+        continue
+      if progress:
+        events.append(Progressed(key, *progress))
+      else:
+        found = [Record(*values) for values in records]
+        events.append(Measured(key, found, answer(key)))
+    return events
 
   def _ended(self, reference) -> Ended:
     from ray import exceptions
@@ -163,7 +175,10 @@ def _attempt(task: Task, monitor) -> Outcome:
     records = [tuple(record) for record in new]
     return ray.get(monitor.report.remote(task.key, records))
 
-  return attempt.run(task, report)
+  def on_progress(*values) -> None:
+    monitor.progress.remote(task.key, values)
+
+  return attempt.run(task, report, on_progress)
 
 
 def _monitor(ray):
@@ -184,9 +199,13 @@ def _monitor(ray):
       import asyncio
 
       answer = self._answers[key] = asyncio.get_running_loop().create_future()
-      self._new.append((key, records))
+      self._new.append((key, (), records))
       self._has_new.set()
       return await answer
+
+    async def progress(self, key, values):
+      self._new.append((key, values, ()))
+      self._has_new.set()
 
     async def take(self):
       await self._has_new.wait()

@@ -15,9 +15,9 @@ def main(
   """Works until the other end of the connection closes.
 
   Args:
-    descriptor: of a connection; tasks come in, and `('ready',)`,
-      `('records', records)` (answered by whether to go on) and `('ended',
-      outcome)` go out.
+    descriptor: of a connection; tasks come in, and `('ready',)`, `('progress',
+      step, n_steps, loss)`, `('records', records)` (answered by whether to go
+      on) and `('ended', outcome)` go out.
     parent: the process without which this one must not be.
     cores: the processor cores to use.
     verbosity: as --verbosity.
@@ -51,6 +51,9 @@ def main(
         link.send(('records', new))
         return link.recv()
 
-      link.send(('ended', attempt.run(task, report)))
+      def on_progress(*values) -> None:
+        link.send(('progress', *values))
+
+      link.send(('ended', attempt.run(task, report, on_progress)))
   except (EOFError, BrokenPipeError, signals.Terminated):
     return
