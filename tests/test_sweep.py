@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -202,7 +203,8 @@ def test_a_dry_run_shows_the_trials_and_leaves_nothing(swept, launcher):
   ]
   assert re.fullmatch(
     r'4 trials, 1 of them done\. Those left need 2 sets of compiled '
-    r'programs\.\nAbout \d+ s with --jobs=2: a trial of this sweep took \d+\.\d s\.\n',
+    r'programs\.\nAbout \d+ s with --jobs=2: a trial of this sweep took '
+    r'\d+\.\d s\.\n',
     summary,
   )
   assert sorted(directory.rglob('*')) == before
@@ -401,20 +403,39 @@ def test_two_sweeps_in_one_directory_are_refused(launcher, tmp_path, swept):
   )
 
 
-def kill_once(launcher, directory, seconds):
-  """Starts the sweep of `swept` and kills its process; tells if it was done."""
+def n_records(directory):
+  """How much has been measured in all trials."""
+  paths = directory.glob('*/metrics.jsonl')
+  return sum(len(path.read_bytes().splitlines()) for path in paths)
+
+
+def kill_once(launcher, directory, when, seconds=0.0):
+  """Starts the sweep of `swept` and kills its parent, unless it ends before.
+
+  Args:
+    launcher: as the fixture.
+    directory: of the sweep.
+    when: the number of records at which to kill.
+    seconds: how long after it.
+
+  Returns:
+    Whether it was killed.
+  """
   process = start(
     launcher, RATES, SEEDS, '--jobs=2', f'--output_dir={directory}'
   )
+  while process.poll() is None and n_records(directory) < when:
+    time.sleep(0.01)
   try:
     process.communicate(timeout=seconds)
-    return True
+    assert process.returncode == 0
+    return False
   except subprocess.TimeoutExpired:
     pids = workers_of(process.pid)
     process.kill()
     process.communicate()
     assert_gone(pids)
-    return False
+    return True
 
 
 def assert_as_undisturbed(directory, undisturbed):
@@ -429,31 +450,27 @@ def assert_as_undisturbed(directory, undisturbed):
 
 def test_a_sweep_whose_parent_is_killed_goes_on(launcher, tmp_path, swept):
   directory = tmp_path / 'sweep'
-  assert not kill_once(launcher, directory, 7)
-  assert kill_once(launcher, directory, 200)
+  assert kill_once(launcher, directory, 30)
+  assert not kill_once(launcher, directory, 10**6)
   assert_as_undisturbed(directory, swept[0])
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_sweep_survives_twenty_kills(launcher, tmp_path, swept):
-  import random
-
   rng = random.Random(0)
-  n_kills = 0
-  lives = 0
+  n_kills = n_lives = 0
+  # All trials of an undisturbed sweep together.
+  n_all = n_records(swept[0])
   while n_kills < 20:
-    directory = tmp_path / f'sweep{lives}'
-    lives += 1
-    # Later and later, or a life would never end.
-    for kill in range(5):
-      if kill_once(launcher, directory, rng.uniform(1, 6 + 2 * kill)):
-        break
-      n_kills += 1
-    else:
-      assert kill_once(launcher, directory, 200)
+    directory = tmp_path / f'sweep{n_lives}'
+    n_lives += 1
+    # A third of the kills come while it starts or plans.
+    for when in sorted(rng.randrange(-n_all // 2, n_all) for _ in range(4)):
+      n_kills += kill_once(launcher, directory, when, rng.uniform(0.1, 2))
+    assert not kill_once(launcher, directory, 10**6)
     assert_as_undisturbed(directory, swept[0])
-  print(f'{n_kills} kills of {lives} sweeps')
+  print(f'{n_kills} kills of {n_lives} sweeps, each then as if undisturbed')
 
 
 def test_no_worker_outlives_its_parent_while_it_imports(launcher, tmp_path):
