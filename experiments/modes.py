@@ -301,9 +301,9 @@ class _Events:
   def __enter__(self) -> '_Events':
     return self
 
-  def __exit__(self, *_) -> None:
+  def __exit__(self, *error) -> None:
     for writer in self._writers.values():
-      writer.close()
+      writer.__exit__(*error)
 
   def write(self, new: list[records.Record]) -> None:
     """Writes records; the first call holds all from before."""

@@ -20,6 +20,7 @@ a file once a later one is there.
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import os
 import pathlib
@@ -77,7 +78,13 @@ class EventWriter:
     error: BaseException | None,
     traceback: TracebackType | None,
   ) -> None:
-    self.close()
+    if kind is None:
+      self.flush()
+      self.close()
+    else:
+      # What was to be written may be what cannot be: one error is enough.
+      with contextlib.suppress(OSError):
+        self.close()
 
   def scalars(
     self,
@@ -235,7 +242,7 @@ class EventWriter:
     self._file.sync()
 
   def close(self) -> None:
-    """Closes the file, all of it on the disk; closing twice is harmless."""
+    """Closes the file; closing twice is harmless."""
     self._file.close()
 
 
@@ -379,12 +386,7 @@ class _EventFile:
       os.fsync(self._file.fileno())
 
   def close(self) -> None:
-    if self._file.closed:
-      return
-    try:
-      self.sync()
-    finally:
-      self._file.close()
+    self._file.close()
 
 
 def _event_paths(directory: pathlib.Path) -> list[pathlib.Path]:
