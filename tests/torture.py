@@ -207,15 +207,17 @@ def live(
   *,
   seed: int,
   max_kills: int = MAX_KILLS_A_LIFE,
+  keep: bool = False,
 ) -> Life:
   """Trains a case from nothing through kills, and compares.
 
   Args:
-    directory: where; made, and removed if nothing was wrong.
+    directory: where; made.
     case: a key of `CASES`.
     expected: the same without a kill.
     seed: of when to kill.
     max_kills: how often at most.
+    keep: whether the directory stays even if nothing was wrong.
   """
   chance = random.Random(seed)
   life = Life(case)
@@ -263,7 +265,7 @@ def live(
     life.failures += [
       f'stderr: {line}' for line in stderr.splitlines() if 'arning' in line
     ]
-  if not life.failures:
+  if not life.failures and not keep:
     shutil.rmtree(directory)
   return life
 
