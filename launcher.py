@@ -29,10 +29,9 @@ def main() -> None:
 
     prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
   elif FLAGS.mode == 'compare':
-    from experiments import compare, compare_tables
+    from experiments import comparing
 
-    comparison = compare.compare(FLAGS.output_dir, FLAGS.objective)
-    print(compare_tables.render(comparison, FLAGS.format))
+    comparing.show(FLAGS.output_dir, FLAGS.objective, FLAGS.format, FLAGS.plots)
   elif FLAGS.sweep:
     _sweep()
   else:

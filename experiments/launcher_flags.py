@@ -95,6 +95,12 @@ flags.DEFINE_string(
   '--objective=macro_f1',
 )
 
+flags.DEFINE_string(
+  'plots',
+  None,
+  'compare: a directory for pictures of the same. --plots=runs/agnews/plots',
+)
+
 _NEEDED = {
   'train': ('gin_file',),
   'eval': ('output_dir',),
@@ -120,6 +126,7 @@ _MODES_OF = {
   **dict.fromkeys(_OF_SWEEPS, ('train',)),
   'format': ('compare',),
   'objective': ('compare',),
+  'plots': ('compare',),
 }
 
 

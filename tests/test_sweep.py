@@ -427,7 +427,7 @@ def kill_once(launcher, directory, when, seconds=0.0):
   while process.poll() is None and n_records(directory) < when:
     time.sleep(0.01)
   try:
-    process.communicate(timeout=seconds)
+    process.communicate(timeout=seconds if process.poll() is None else None)
     assert process.returncode == 0
     return False
   except subprocess.TimeoutExpired:
