@@ -25,6 +25,12 @@ def launcher(tmp_path_factory):
 
 
 @pytest.fixture(scope='session')
+def seed_1(launcher):
+  """One that differs in its SEED alone, as in a shell loop."""
+  return launcher.trained('SEED=1')
+
+
+@pytest.fixture(scope='session')
 def trained(launcher):
   """A finished run that no test may change: its path, stdout and stderr."""
   return launcher.trained()

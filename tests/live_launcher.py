@@ -82,17 +82,22 @@ class Launcher:
       **options,
     )
 
-  def trained(self):
+  def trained(self, binding=None):
     """Trains runs/tiny/default, unless another process did.
+
+    Args:
+      binding: trains runs/tiny/BINDING instead.
 
     Returns:
       Its path, what it wrote to stdout and what to stderr.
     """
-    path = self.cwd / 'runs' / 'tiny' / 'default'
-    streams = [self.cwd / 'trained.stdout', self.cwd / 'trained.stderr']
+    name = binding or 'default'
+    path = self.cwd / 'runs' / 'tiny' / name
+    streams = [self.cwd / f'{name}.stdout', self.cwd / f'{name}.stderr']
     with filelock.FileLock(self.cwd / 'trained.lock'):
       if not path.exists():
-        done = self('--gin_file=tiny.gin')
+        flags = [f'--gin_bindings={binding}'] if binding else []
+        done = self('--gin_file=tiny.gin', *flags)
         assert done.returncode == 0, done.stderr
         for stream, content in zip(
           streams, (done.stdout, done.stderr), strict=True

@@ -65,6 +65,7 @@ def test_default_output_dir(gin_files, overrides, expected):
     assert found == expected
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(OVERRIDES)
 def test_any_overrides_make_a_name_that_every_file_system_takes(overrides):
   name = run_dir.run_name(overrides)
@@ -73,6 +74,7 @@ def test_any_overrides_make_a_name_that_every_file_system_takes(overrides):
   assert name == run_dir.run_name(dict(reversed(overrides.items())))
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(strategies.lists(strategies.text(), unique=True, max_size=50))
 def test_different_texts_have_different_names_but_for_quotes(texts):
   plain = {re.sub('[\'"@%]', '', text) for text in texts}
@@ -80,6 +82,7 @@ def test_different_texts_have_different_names_but_for_quotes(texts):
   assert len({run_dir.safe_name(text) for text in texts}) >= len(plain)
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(OVERRIDES)
 @hypothesis.example({'A': "'x'" * 100})
 def test_long_names_that_differ_at_the_end_differ(overrides):
