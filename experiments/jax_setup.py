@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import pathlib
+import resource
 import time
 import warnings
 
@@ -10,6 +11,8 @@ from experiments import files
 from experiments.errors import UserError
 
 _MAX_SECONDS_OF_A_WRITE = 60
+# A run has about 20 files open at once; XLA fails in ways of its own without.
+_MIN_OPEN_FILES = 64
 
 
 def start_jax(*, cache_dir: pathlib.Path):
@@ -23,8 +26,10 @@ def start_jax(*, cache_dir: pathlib.Path):
     The module `trax`.
 
   Raises:
-    UserError: JAX sees several devices, which trax 1.4.1 cannot use together.
+    UserError: JAX sees several devices, which trax 1.4.1 cannot use together,
+      or the process may not open enough files.
   """
+  _allow_open_files()
   from experiments import trax_repairs
 
   trax = trax_repairs.import_trax()
@@ -52,6 +57,18 @@ def start_jax(*, cache_dir: pathlib.Path):
       'e.g. with CUDA_VISIBLE_DEVICES=0.'
     )
   return trax
+
+
+def _allow_open_files() -> None:
+  soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+  if soft >= _MIN_OPEN_FILES or soft == resource.RLIM_INFINITY:
+    return
+  if hard != resource.RLIM_INFINITY and hard < _MIN_OPEN_FILES:
+    raise UserError(
+      f'This process may open {hard} files, and a run needs '
+      f'{_MIN_OPEN_FILES}. Allow more, e.g. with ulimit -n 4096.'
+    )
+  resource.setrlimit(resource.RLIMIT_NOFILE, (_MIN_OPEN_FILES, hard))
 
 
 def _write_programs_whole(directory: pathlib.Path) -> None:

@@ -35,11 +35,10 @@ def explanation(error: OSError) -> str | None:
   way_out = _WAYS_OUT.get(error.errno or 0)
   if way_out is None:
     return None
-  place = error.filename if error.filename is not None else 'a file'
-  reason = os.strerror(error.errno or 0)
+  place = '' if error.filename is None else f'{os.fsdecode(error.filename)}: '
   return (
-    f'{os.fsdecode(place)}: {reason}.\n{way_out}; the same command goes on '
-    'from the last checkpoint, if there is one.'
+    f'{place}{os.strerror(error.errno or 0)}.\n{way_out}; the same command goes '
+    'on from the last checkpoint, if there is one.'
   )
 
 
