@@ -37,8 +37,8 @@ def explanation(error: OSError) -> str | None:
     return None
   place = '' if error.filename is None else f'{os.fsdecode(error.filename)}: '
   return (
-    f'{place}{os.strerror(error.errno or 0)}.\n{way_out}; the same command goes '
-    'on from the last checkpoint, if there is one.'
+    f'{place}{os.strerror(error.errno or 0)}.\n{way_out}; the same command '
+    'goes on from the last checkpoint, if there is one.'
   )
 
 

@@ -178,8 +178,8 @@ ERRORS: dict[str, tuple[dict[str, Any], str, str]] = {
     'Input/output error.\nLook after the disk, or choose another; ' + GO_ON,
   ),
   'out of file handles': (
-    {'errno': 'EMFILE', 'kinds': ['open'], 'kind': 'open'},
-    'model.pkl.gz',
+    {'errno': 'EMFILE', 'kinds': ['open'], 'kind': 'open', 'n': 2},
+    'tfevents',
     'Too many open files.\nAllow more open files, e.g. with ulimit -n 4096; '
     + GO_ON,
   ),
