@@ -1,10 +1,20 @@
 """Fixtures that every test gets."""
 
 import os
+import signal
 import sys
 
+import hypothesis
 import live_launcher
 import pytest
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile('project', deadline=None)
+hypothesis.settings.load_profile('project')
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and
+# with them all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
