@@ -4,6 +4,7 @@ Usage:
   python benchmarks/plain_trax.py --data_dir=TFDS_DIR --vocab_dir=DIR
       [--dataset=bbc_news] [--keys=text,label] [--vocab_file=bbc.subword]
       [--steps=2000] [--seed=0] [--output_dir=DIR] [--exact] [--in_memory]
+      [--learning_rate=0.01] [--embedding_size=50]
 
 What the post writes, in trax's own words: nothing of this project but the
 builder of the embedded data set. It prints one JSON line; its seconds count
@@ -36,6 +37,8 @@ def main():
   parser.add_argument('--vocab_file', default='bbc.subword')
   parser.add_argument('--steps', type=int, default=2000)
   parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--learning_rate', type=float, default=0.01)
+  parser.add_argument('--embedding_size', type=int, default=50)
   parser.add_argument('--output_dir')
   parser.add_argument(
     '--exact', action='store_true', help='evaluate on the whole test split'
@@ -87,7 +90,7 @@ def main():
   features = tfds.builder(args.dataset, data_dir=args.data_dir).info.features
   n_classes = features[keys[1]].num_classes
   model = tl.Serial(
-    tl.Embedding(vocab_size=8192, d_feature=50),
+    tl.Embedding(vocab_size=8192, d_feature=args.embedding_size),
     tl.Mean(axis=1),
     tl.Dense(n_classes),
     tl.LogSoftmax(),
@@ -115,7 +118,7 @@ def main():
     training.TrainTask(
       labeled_data=train_batches,
       loss_layer=tl.CrossEntropyLoss(),
-      optimizer=trax.optimizers.Adam(0.01),
+      optimizer=trax.optimizers.Adam(args.learning_rate),
       n_steps_per_checkpoint=500,
     ),
     eval_tasks=[
