@@ -11,13 +11,16 @@ CODE := launcher.py benchmarks experiments tests
 # How many processes test. Each pays for importing TensorFlow and JAX, so the
 # tests of a file stay together.
 JOBS ?= 2
+# How often `make torture` kills.
+KILLS ?= 300
 PYTEST := $(BIN)/pytest -q -n $(JOBS) --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-slow coverage check format bench lock clean
+.PHONY: help install run test test-slow coverage check format bench torture lock \
+  clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
@@ -68,6 +71,10 @@ bench: install  ## measure speed, 45 minutes; see benchmarks/README.md
 	@status=0; for f in benchmarks/bench_*.py; do \
 	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || status=1; done; \
 	$(BIN)/python -m benchmarks.summary || status=1; exit $$status
+
+torture: install  ## kill runs KILLS=300 times; each must end as if it had not
+	@PYTHONPATH=. $(BIN)/python tests/torture.py --kills=$(KILLS) \
+	  --jobs=$(JOBS) --json=benchmarks/results/torture.json
 
 lock: install  ## choose versions again, by setup.cfg; UPGRADE=1 takes newest
 	@CUSTOM_COMPILE_COMMAND='make lock' PYTHONWARNINGS=ignore \
