@@ -96,7 +96,13 @@ def data_of(launcher):
   return prepare
 
 
-@pytest.mark.parametrize('name', FILES)
+@pytest.mark.parametrize(
+  'name',
+  [
+    pytest.param(name, marks=pytest.mark.slow) if 'agnews' in name else name
+    for name in FILES
+  ],
+)
 def test_trains_for_a_few_shrunken_steps(name, launcher, data_of, tmp_path):
   bindings = data_of(name)
   if not bindings:

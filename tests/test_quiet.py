@@ -51,20 +51,32 @@ def test_what_was_written_before_an_error_is_shown(capfd):
   assert capfd.readouterr().err == 'and on\n'
 
 
-def test_all_is_shown_if_asked_for():
-  """That nothing is, unless asked for, shows in the stderr of a first run."""
+@pytest.mark.parametrize(
+  ('verbosity', 'expected'),
+  [(0, 'a warning\n'), (1, 'oneDNN custom operations are on\na warning\n')],
+)
+def test_what_tensorflow_says_while_it_is_imported(
+  tmp_path, verbosity, expected
+):
+  """A quick stand-in; test_modes looks at what the real one says."""
+  (tmp_path / 'tensorflow.py').write_text(
+    'import os\n'
+    "os.write(2, b'oneDNN custom operations are on\\n')\n"
+    "os.write(2, b'a warning\\n')\n"
+  )
   command = (
     'from absl import logging\n'
-    'logging.set_verbosity(1)\n'
+    f'logging.set_verbosity({verbosity})\n'
     'from experiments import quiet\n'
+    'quiet.import_tensorflow()\n'
     'quiet.import_tensorflow()\n'
   )
   done = subprocess.run(
     [sys.executable, '-c', command],
     cwd=ROOT,
-    env={**os.environ, 'TF_CPP_MIN_LOG_LEVEL': '0'},
+    env={**os.environ, 'PYTHONPATH': str(tmp_path)},
     capture_output=True,
     text=True,
     check=True,
   )
-  assert 'TensorFlow' in done.stderr
+  assert done.stderr == expected
