@@ -268,6 +268,20 @@ def test_a_disk_that_is_full_and_then_is_not(
 
 
 @pytest.mark.slow
+def test_a_disk_too_small_for_the_data_set(launcher, small_disk, tmp_path):
+  env = {'TFDS_DATA_DIR': str(small_disk / 'data')}
+  done = start(launcher, tmp_path / 'run', env=env)
+  assert_refused(
+    done, f'{small_disk}/data: No space left on device.\nMake space; {GO_ON}'
+  )
+  assert not (tmp_path / 'run').exists()
+  remount(small_disk, 'size=50m')
+  done = start(launcher, tmp_path / 'run', env=env)
+  assert done.returncode == 0, done.stderr
+  assert same_run.left_over(small_disk) == []
+
+
+@pytest.mark.slow
 def test_a_read_only_disk(launcher, small_disk, expected):
   run = small_disk / 'run'
   remount(small_disk, 'size=20m')

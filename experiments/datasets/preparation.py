@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import errno
 import os
 import pathlib
 import re
@@ -129,15 +130,26 @@ def prepare(name: str, data_dir: pathlib.Path) -> None:
 
 
 def generate(builder: tfds.core.DatasetBuilder) -> None:
-  """Runs a builder that downloads nothing."""
+  """Runs a builder that downloads nothing.
+
+  Raises:
+    OSError: the disk is full, or the directory cannot be written.
+  """
   import tensorflow_datasets as tfds
 
   # TFDS makes a download directory even for those who need none.
   with tempfile.TemporaryDirectory() as unused, storage.quiet_tfds():
-    builder.download_and_prepare(
-      download_dir=unused,
-      download_config=tfds.download.DownloadConfig(try_download_gcs=False),
-    )
+    try:
+      builder.download_and_prepare(
+        download_dir=unused,
+        download_config=tfds.download.DownloadConfig(try_download_gcs=False),
+      )
+    except RuntimeError as error:
+      # What TFDS makes of TensorFlow's error for the system's.
+      full = os.strerror(errno.ENOSPC)
+      if full in str(error):
+        raise OSError(errno.ENOSPC, full, builder.data_dir_root) from error
+      raise
   files.sync_tree(builder.data_dir)
 
 
