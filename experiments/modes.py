@@ -1,7 +1,6 @@
 """What the launcher can do, but for predicting and the dry run."""
 
 import contextlib
-import json
 import logging
 import os
 import pathlib
@@ -11,29 +10,24 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from experiments import (
   cache,
   checkpoints,
   config,
+  evaluation,
   experiment,
   files,
-  inference,
   jax_setup,
-  metrics,
   prediction,
   quiet,
   records,
-  report,
   run_dir,
+  run_events,
   signals,
   tensorboard,
   text,
 )
 from experiments.errors import UserError
-
-_N_SHOWN_PREDICTIONS = 5
 
 
 def train(
@@ -59,7 +53,7 @@ def train(
   """
   directory = run_dir.RunDir(output_dir)
   if is_finished(directory, checked):
-    _say_finished(directory)
+    evaluation.show_finished(directory)
     return
   run_dir.check_writable(directory.path)
   directory.check_unlocked()
@@ -70,7 +64,7 @@ def train(
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
   with signals.StopSignal() as stop_signal, directory.locked():
     if is_finished(directory, checked):
-      _say_finished(directory)
+      evaluation.show_finished(directory)
       return
     _start_run(directory, checked, data)
     before = directory.read_run().get('seconds', 0.0)
@@ -121,7 +115,7 @@ def evaluate(output_dir: pathlib.Path) -> None:
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
   classifier, step = prediction.load_classifier(directory)
   with directory.locked():
-    results = _evaluate(directory, data, classifier, step)
+    results = evaluation.evaluate_run(directory, data, classifier, step)
   print(results)
   print(f'\nEvaluated at step {step}: {directory.report}')
 
@@ -232,13 +226,13 @@ def _train(
 ) -> str:
   """Trains and evaluates; returns the results as text."""
   start = time.time()
-  events = _Events(directory)
+  events = run_events.RunEvents(directory)
 
   def record(new: list[records.Record]) -> None:
     events.write(new)
     on_records(new)
 
-  _take_back(directory.path, [])
+  run_events.take_back(directory.path, [])
   with tensorboard.EventWriter(directory.path) as writer, events:
     writer.session_start(
       tensorboard.run_hparams(checked.macros, checked.overrides),
@@ -258,7 +252,7 @@ def _train(
       directory.write_run(steps=loop.step)
       loop.export(directory.model)
       classifier, step = prediction.load_classifier(directory)
-      results = _evaluate(directory, data, classifier, step)
+      results = evaluation.evaluate_run(directory, data, classifier, step)
     except BaseException as error:
       # TensorBoard believes the first end of a session: only one that is final.
       with _logging_failure():
@@ -289,126 +283,3 @@ def _import_for_report() -> None:
     import matplotlib.backends.backend_agg
     import matplotlib.figure  # noqa: F401
     import sklearn.metrics  # noqa: F401
-
-
-class _Events:
-  """TensorBoard's copy of the records, in train/ and eval/."""
-
-  def __init__(self, directory: run_dir.RunDir):
-    self._directory = directory
-    self._writers: dict[str, tensorboard.EventWriter] = {}
-
-  def __enter__(self) -> '_Events':
-    return self
-
-  def __exit__(self, *error) -> None:
-    for writer in self._writers.values():
-      writer.__exit__(*error)
-
-  def write(self, new: list[records.Record]) -> None:
-    """Writes records; the first call holds all from before."""
-    if not self._writers:
-      for split in ('train', 'eval'):
-        events = self._directory.events(split)
-        values = [
-          (r.step, r.time, r.metric, r.value) for r in new if r.split == split
-        ]
-        _take_back(events, values)
-        self._writers[split] = tensorboard.EventWriter(events)
-      return
-    for record in new:
-      self._writers[record.split].scalars(
-        {record.metric: record.value}, record.step, record.time
-      )
-
-
-def _take_back(events: pathlib.Path, values: list) -> None:
-  """Makes a directory's events those of a run that goes on, if it has any."""
-  if values or any(events.glob('*tfevents*')):
-    tensorboard.rewrite(events, values)
-
-
-def _evaluate(
-  directory: run_dir.RunDir,
-  data: experiment.Data,
-  classifier: inference.Classifier,
-  step: int,
-) -> str:
-  """Evaluates exactly and writes the report; returns it as text."""
-  log_probs, kept = classifier.log_probs(data.test)
-  n_dropped = int(np.sum(~kept))
-  if n_dropped:
-    logging.info('%d test examples are too long and left out', n_dropped)
-  evaluation = metrics.evaluate_log_probs(
-    log_probs=log_probs[kept],
-    targets=np.asarray(data.test.labels)[kept],
-    label_names=data.source.label_names,
-    n_dropped=n_dropped,
-  )
-  shown = np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
-  examples = [
-    prediction.describe(
-      text=data.vocabulary.decode(_ids(data.test, i)),
-      log_probs=log_probs[i],
-      label_names=data.source.label_names,
-      n_tokens=len(_ids(data.test, i)),
-      expected=data.source.label_names[int(data.test.labels[i])],
-    )
-    for i in shown
-  ]
-  report.write_report(
-    directory.report, evaluation=evaluation, predictions=examples
-  )
-  values = {
-    f'exact/{name}': value for name, value in evaluation.scalars().items()
-  }
-  events = directory.events('test')
-  _take_back(events, [])
-  with tensorboard.EventWriter(events) as writer:
-    writer.scalars(values, step)
-    png = (directory.report / 'confusion_matrix.png').read_bytes()
-    writer.image('confusion_matrix', png, step)
-    markdown = (directory.report / 'predictions.md').read_text()
-    writer.text('predictions', markdown, step)
-  kept_records = [
-    record
-    for record in records.read_records(directory.metrics)
-    if record.split != 'test'
-  ]
-  now = time.time()
-  records.Records(directory.metrics).replace(
-    kept_records
-    + [
-      records.Record(step, 'test', name, value, now)
-      for name, value in values.items()
-    ]
-  )
-  directory.write_run(metrics=evaluation.to_dict())
-  return _format(evaluation, examples)
-
-
-def _ids(tokens, i: int) -> np.ndarray:
-  return np.asarray(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]])
-
-
-def _say_finished(directory: run_dir.RunDir) -> None:
-  """Prints the results of a run that is done, as it did."""
-  evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
-  path = directory.report / 'predictions.jsonl'
-  examples = []
-  try:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    examples = [report.Prediction(**json.loads(line)) for line in lines]
-  except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', path, error)
-  print(_format(evaluation, examples))
-  print(f'\nFinished before: {directory.path}. Nothing to do.')
-
-
-def _format(
-  evaluation: metrics.Evaluation, examples: list[report.Prediction]
-) -> str:
-  return (
-    f'{report.format_evaluation(evaluation)}\n\n'
-    f'{report.format_predictions(examples)}'
-  )
