@@ -11,7 +11,8 @@ metrics.jsonl, and all that TensorBoard shows, but for what the clock says.
 Half of the kills come at a random time after the start. The others come at a
 random one of the operations on files, before it, when half of it is written, or
 after it; a third of these take with them what no fsync has made durable, as a
-power failure does.
+power failure does. Now and then a process is told to stop, by SIGTERM or
+Ctrl-C, and must do so in order.
 """
 
 import argparse
@@ -39,6 +40,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 DISTURB = HERE / 'disturb'
 # The last start of a life is never killed, and no life goes on for ever.
 MAX_KILLS_A_LIFE = 8
+SIGNALS = (signal.SIGKILL,) * 5 + (signal.SIGTERM, signal.SIGINT)
+# What the launcher exits with, once it has taken charge of the signals.
+STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
 KINDS = ('any', 'open', 'write', 'fsync', 'replace', 'unlink', 'mkdir')
 WHEN = ('before', 'during', 'after')
 BASE = f"""import torture_models
@@ -120,6 +124,7 @@ class Life:
   Attributes:
     case: what is trained.
     kills: where each kill hit, in order.
+    stops: the same, of SIGTERM and Ctrl-C.
     failures: what was wrong, if anything.
     asked: how often the user was asked to remove a data set that TFDS had not
       made durable when the power failed.
@@ -127,6 +132,7 @@ class Life:
 
   case: str
   kills: list[str] = dataclasses.field(default_factory=list)
+  stops: list[str] = dataclasses.field(default_factory=list)
   failures: list[str] = dataclasses.field(default_factory=list)
   asked: int = 0
 
@@ -228,13 +234,14 @@ def live(
     course = expected.warm
     for name in ('data', 'cache'):
       shutil.copytree(expected.path.parent / name, directory / name)
-  status: int | None = -signal.SIGKILL
-  while status == -signal.SIGKILL:
+  goes_on = True
+  while goes_on:
     spec: dict[str, Any] = {}
-    timeout = None
-    if len(life.kills) == max_kills:
+    number, timeout = signal.SIGKILL, None
+    if len(life.kills) + len(life.stops) == max_kills:
       pass
-    elif chance.random() < 0.5:
+    elif chance.random() < 0.6:
+      number = chance.choice(SIGNALS)
       timeout = chance.uniform(0, 0.9 * course.seconds)
     else:
       spec = _kill_at_an_operation(chance, course.counts)
@@ -242,25 +249,29 @@ def live(
     with contextlib.suppress(subprocess.TimeoutExpired):
       process.wait(timeout)
     if process.poll() is None:
-      process.kill()
+      process.send_signal(number)
     status = process.wait()
-    if status == -signal.SIGKILL:
-      life.kills.append(_where(launcher, spec, timeout))
+    goes_on = status in (-number, STATUS.get(number))
+    if goes_on:
+      ends = life.kills if number == signal.SIGKILL else life.stops
+      ends.append(_where(launcher, spec, timeout))
       if (directory / 'run').exists():
         course = expected.warm
       life.failures += [
-        f'after kill {len(life.kills)}, {life.kills[-1]}: {difference}'
+        f'after {ends[-1]}: {difference}'
         for difference in same_run.half_written(directory / 'run')
       ]
     elif status == 2 and _asks_for_data_to_go(launcher):
       life.asked += 1
       shutil.rmtree(directory / 'data' / 'bbc_news')
-      status = -signal.SIGKILL
+      goes_on = True
   stderr = (directory / 'stderr.txt').read_text()
   if status:
     life.failures.append(f'exit status {status}: {stderr[-2000:]}')
   else:
-    life.failures += same_run.differences(directory / 'run', expected.path)
+    life.failures += same_run.differences(
+      directory / 'run', expected.path, stopped=bool(life.stops)
+    )
     life.failures += same_run.left_over(directory)
     life.failures += [
       f'stderr: {line}' for line in stderr.splitlines() if 'arning' in line
@@ -348,6 +359,7 @@ def torture(
     'kills': len(kills),
     'lives': len(lives),
     'failed': sum(bool(life.failures) for life in lives),
+    'stops': sum(len(life.stops) for life in lives),
     'asked': sum(life.asked for life in lives),
     'seconds': round(time.monotonic() - begin, 1),
     'kills_by_kind': dict(collections.Counter(map(_kind, kills))),
@@ -399,9 +411,10 @@ def main() -> int:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(result, indent=2) + '\n')
   print(
-    f'{result["kills"]} kills of {result["lives"]} runs in '
-    f'{result["seconds"]:.0f} s; {result["lives"] - result["failed"]} ended as '
-    f'if nothing had happened, {result["failed"]} did not'
+    f'{result["kills"]} kills, and {result["stops"]} stops in order, of '
+    f'{result["lives"]} runs in {result["seconds"]:.0f} s; '
+    f'{result["lives"] - result["failed"]} ended as if nothing had happened, '
+    f'{result["failed"]} did not'
   )
   for kind, n in sorted(result['kills_by_kind'].items(), key=lambda x: -x[1]):
     print(f'{n:5} {kind}')
