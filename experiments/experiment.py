@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments import batches, checkpoints, config, quiet, text
+from experiments import batches, checkpoints, config, programs, quiet, text
 from experiments.datasets import known_sources
 from experiments.datasets import source as datasets
 from experiments.errors import UserError
@@ -42,6 +42,7 @@ def source_parameters() -> dict[str, Any]:
   }
 
 
+@programs.keeping
 def open_source(cache_dir: pathlib.Path) -> datasets.Source:
   """Opens the applied config's data set; makes or downloads a missing one.
 
@@ -60,6 +61,7 @@ def open_source(cache_dir: pathlib.Path) -> datasets.Source:
   return source
 
 
+@programs.keeping
 def open_vocabulary(
   source: datasets.Source, cache_dir: pathlib.Path
 ) -> text.Vocabulary:
@@ -89,6 +91,7 @@ def open_vocabulary(
   return vocabulary
 
 
+@programs.keeping
 def open_data(
   source: datasets.Source,
   vocabulary: text.Vocabulary,

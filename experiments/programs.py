@@ -1,4 +1,4 @@
-"""Compiled programs, for all runs of a process that differ in numbers only.
+"""What runs of one process that differ in numbers only make once: programs.
 
 What a program takes as an array (the optimizer's numbers, the learning rate of
 each step, the seed) can change without compiling again; sizes, layers and what
@@ -7,9 +7,12 @@ Python branches on cannot.
 
 import collections
 import contextlib
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+_Result = TypeVar('_Result')
 
 # Of each of trax's optimizers what reaches its update as an array, and what
 # nothing in its code branches on.
@@ -83,6 +86,16 @@ def kept(name: str, make: Callable[[], Any]) -> Any:
   if name not in _current:
     _current[name] = make()
   return _current[name]
+
+
+def keeping(function: Callable[..., _Result]) -> Callable[..., _Result]:
+  """Decorates what depends on nothing but the structure, such as the data."""
+
+  @functools.wraps(function)
+  def wrapper(*args: Any, **kwargs: Any) -> _Result:
+    return kept(function.__qualname__, lambda: function(*args, **kwargs))
+
+  return wrapper
 
 
 def structure(config_text: str) -> str:
