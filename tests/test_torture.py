@@ -3,6 +3,7 @@
 import contextlib
 import json
 import shutil
+from typing import Any
 
 import pytest
 import same_run
@@ -26,6 +27,18 @@ def test_thirty_kills_leave_no_trace(tmp_path):
   assert result['kills'] >= 30
 
 
+WATCHED: list[dict[str, Any]] = [
+  # In the middle of training.
+  {'kind': 'write', 'match': 'run/train/events', 'n': 60, 'when': 'after'},
+  # While what came after the checkpoint is taken back.
+  {'kind': 'replace', 'match': 'run/train/events', 'when': 'before'},
+  {'kind': 'replace', 'match': 'run/eval/events', 'when': 'after'},
+  {'kind': 'unlink', 'match': 'run/train/events', 'when': 'before'},
+  # At the end.
+  {'kind': 'write', 'match': 'run/test/events', 'n': 2, 'when': 'during'},
+]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_a_tensorboard_that_looks_on_shows_nothing_twice(tmp_path):
@@ -41,10 +54,14 @@ def test_a_tensorboard_that_looks_on_shows_nothing_twice(tmp_path):
       for load_fast in (True, False)
     ]
     life = torture.live(
-      tmp_path / 'life' / 'watched', case, expected, seed=5, keep=True
+      tmp_path / 'life' / 'watched',
+      case,
+      expected,
+      plan=[{'do': 'kill', **spec} for spec in WATCHED],
+      keep=True,
     )
     assert not life.failures
-    assert life.kills
+    assert len(life.kills) == len(WATCHED)
     for board in boards:
       for split in ('train', 'eval', 'test'):
         by_tag: dict[str, list] = {}

@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import live_launcher
@@ -211,8 +211,8 @@ def live(
   case: str,
   expected: Undisturbed,
   *,
-  seed: int,
-  max_kills: int = MAX_KILLS_A_LIFE,
+  seed: int = 0,
+  plan: Sequence[Mapping[str, Any]] | None = None,
   keep: bool = False,
 ) -> Life:
   """Trains a case from nothing through kills, and compares.
@@ -222,7 +222,7 @@ def live(
     case: a key of `CASES`.
     expected: the same without a kill.
     seed: of when to kill.
-    max_kills: how often at most.
+    plan: or what is to happen to each process, see disturb/sitecustomize.py.
     keep: whether the directory stays even if nothing was wrong.
   """
   chance = random.Random(seed)
@@ -238,7 +238,10 @@ def live(
   while goes_on:
     spec: dict[str, Any] = {}
     number, timeout = signal.SIGKILL, None
-    if len(life.kills) + len(life.stops) == max_kills:
+    n = len(life.kills) + len(life.stops)
+    if plan is not None:
+      spec = dict(plan[n]) if n < len(plan) else {}
+    elif n == MAX_KILLS_A_LIFE:
       pass
     elif chance.random() < 0.6:
       number = chance.choice(SIGNALS)
