@@ -21,6 +21,7 @@ from experiments import (
   prediction,
   quiet,
   records,
+  run_config,
   run_dir,
   run_events,
   signals,
@@ -108,7 +109,7 @@ def evaluate(output_dir: pathlib.Path) -> None:
     UserError: it is none, or its data cannot be had.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  config.apply(config.check(config.parse([str(directory.config)], [])))
+  run_config.apply_config(directory)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
   vocabulary = text.load_vocabulary(vocab_file=str(directory.vocabulary))
   source = experiment.open_source(cache.cache_dir())

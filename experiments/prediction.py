@@ -11,11 +11,11 @@ import numpy as np
 from experiments import (
   cache,
   checkpoints,
-  config,
   experiment,
   inference,
   jax_setup,
   report,
+  run_config,
   run_dir,
   text,
 )
@@ -42,7 +42,7 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
       be classified; how many is in the message.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  config.apply(config.check(config.parse([str(directory.config)], [])))
+  run_config.apply_config(directory)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
   classifier, _ = load_classifier(directory)
   vocabulary = text.load_vocabulary(

@@ -458,6 +458,43 @@ def test_no_file_of_a_run_directory_can_run_code(launcher, halfway, tmp_path):
 
 
 @pytest.mark.parametrize(
+  ('statement', 'message'),
+  [
+    (
+      'import run.planted',
+      'module run.planted came with the run directory and is not run. If you '
+      'trust it, copy it to where PYTHONPATH leads.',
+    ),
+    (
+      'from run.report import planted',
+      'module run.report.planted came with the run directory and is not run. '
+      'If you trust it, copy it to where PYTHONPATH leads.',
+    ),
+    (
+      'import trax.rl.task',
+      'a classifier needs no trax.rl.task, which can run what a file contains.',
+    ),
+  ],
+)
+def test_no_module_of_a_run_directory_is_imported(
+  launcher, halfway, tmp_path, statement, message
+):
+  sprung = tmp_path / 'sprung'
+  code = f'import os; os.mkdir({str(sprung)!r})'
+  (halfway / 'report').mkdir()
+  for name in ('__init__', 'planted', 'report/__init__', 'report/planted'):
+    (halfway / f'{name}.py').write_text(code)
+  text = (halfway / 'config.gin').read_text()
+  (halfway / 'config.gin').write_text(f'{statement}\n{text}')
+  # Where the launcher looks for modules, as it does below its own directory.
+  env = {'PYTHONPATH': str(tmp_path)}
+  for args in (['--mode=predict', '--input=-'], ['--mode=eval']):
+    done = launcher(*args, f'--output_dir={halfway}', env=env, input='')
+    assert_refused(done, f'{halfway}/config.gin:1: {message}')
+  assert not sprung.exists()
+
+
+@pytest.mark.parametrize(
   'binding',
   [
     "DATASET='../outside'",
