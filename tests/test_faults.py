@@ -354,6 +354,7 @@ def signalling(*, vocab_size, n_classes, mode):
 """
 
 
+@pytest.mark.slow
 def test_a_signal_during_compilation(launcher, tmp_path):
   (tmp_path / 'signalling.py').write_text(SIGNALLING)
   lines = (launcher.cwd / 'tiny.gin').read_text().splitlines(keepends=True)
@@ -465,14 +466,16 @@ def test_no_file_of_a_run_directory_can_run_code(launcher, halfway, tmp_path):
       'module run.planted came with the run directory and is not run. If you '
       'trust it, copy it to where PYTHONPATH leads.',
     ),
-    (
+    pytest.param(
       'from run.report import planted',
       'module run.report.planted came with the run directory and is not run. '
       'If you trust it, copy it to where PYTHONPATH leads.',
+      marks=pytest.mark.slow,
     ),
-    (
+    pytest.param(
       'import trax.rl.task',
       'a classifier needs no trax.rl.task, which can run what a file contains.',
+      marks=pytest.mark.slow,
     ),
   ],
 )
