@@ -76,7 +76,7 @@ class Search:
     self._is_parallel = is_parallel
     self._study = _open_study(
       directory,
-      pruner=settings.pruner,
+      settings=settings,
       direction='minimize' if settings.is_minimized else 'maximize',
       name=_study_name(definition, planner.described(), settings, search),
     )
@@ -281,7 +281,11 @@ def _study_name(
 
 
 def _open_study(
-  directory: pathlib.Path, *, name: str, direction: str, pruner: str
+  directory: pathlib.Path,
+  *,
+  name: str,
+  direction: str,
+  settings: sweep_settings.Settings,
 ):
   import optuna
   from optuna.storages import journal
@@ -302,15 +306,17 @@ def _open_study(
     journal.JournalFileBackend(str(path), lock_obj=NoLock())
   )
   pruners = {
-    'none': optuna.pruners.NopPruner,
-    'median': optuna.pruners.MedianPruner,
-    'halving': optuna.pruners.SuccessiveHalvingPruner,
+    'none': optuna.pruners.NopPruner(),
+    'median': optuna.pruners.MedianPruner(
+      n_startup_trials=settings.pruner_startup_trials
+    ),
+    'halving': optuna.pruners.SuccessiveHalvingPruner(),
   }
   return optuna.create_study(
     storage=storage,
     study_name=name,
     direction=direction,  # type: ignore[arg-type]
-    pruner=pruners[pruner](),
+    pruner=pruners[settings.pruner],
     load_if_exists=True,
   )
 

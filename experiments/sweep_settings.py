@@ -31,6 +31,7 @@ class Settings:
     pruner: of `PRUNERS`; gives hopeless trials up.
     pruning_metric: of the sampled evaluations, e.g. 'metrics/Accuracy'; None
       takes the one that is most like the objective.
+    pruner_startup_trials: how many trials the median pruner lets finish first.
     seed: of the sampler.
     num_cpus: that Ray sets aside for a trial.
     num_gpus: likewise.
@@ -40,6 +41,7 @@ class Settings:
   direction: str | None = None
   pruner: str = 'none'
   pruning_metric: str | None = None
+  pruner_startup_trials: int = 5
   seed: int = 0
   num_cpus: float = 1.0
   num_gpus: float = 0.0
@@ -68,6 +70,7 @@ _SPECS: Mapping[str, schema.Spec] = {
   'direction': _one_of(DIRECTIONS),
   'pruner': _one_of(PRUNERS),
   'pruning_metric': schema.STRING,
+  'pruner_startup_trials': schema.COUNT,
   'seed': schema.SEED,
   'num_cpus': schema.NOT_NEGATIVE,
   'num_gpus': schema.NOT_NEGATIVE,
