@@ -19,12 +19,13 @@ def flags(path):
     line.removeprefix('#')
     for line in path.read_text().splitlines(keepends=True)
   )
-  command = re.search(r'python launcher\.py(( |\\\n)+--\S+)+', comment)[0]
+  command = re.search(r'python launcher\.py(( |\\\n)+--\S+)+', comment)
+  assert command, f'{path.name} begins with no command'
   return [
     str(ROOT / flag.partition('=')[2]).join(('--sweep=', ''))
     if flag.startswith('--sweep=')
     else flag
-    for flag in re.findall(r'--\S+', command)
+    for flag in re.findall(r'--\S+', command[0])
     if not flag.startswith('--gin_file=')
   ]
 
@@ -52,7 +53,9 @@ def test_the_command_of_a_file_is_accepted(path, launcher, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-  ('path', 'n_trials'), zip(FILES, (8, 3, 6), strict=True), ids=NAMES
+  ('path', 'n_trials'),
+  list(zip(FILES, (8, 3, 6), strict=True)),
+  ids=NAMES,
 )
 def test_the_command_of_a_file_runs(path, n_trials, launcher, tmp_path):
   given = [
