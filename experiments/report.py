@@ -206,6 +206,7 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
   """
   # A figure of its own, not pyplot's: no global state, no window system.
   from matplotlib import figure
+  from matplotlib.backends import backend_agg
 
   confusion = evaluation.confusion
   n_classes = len(confusion)
@@ -251,12 +252,15 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
         va='center',
         fontsize=font_size,
         color='white' if share > 0.5 else 'black',
+        # It lies within the axes: nothing to make room for.
+        in_layout=False,
       )
   buffer = io.BytesIO()
   with warnings.catch_warnings():
     # A script that the font lacks is drawn as boxes; the CSV has the names.
     warnings.filterwarnings('ignore', message=r'Glyph .* missing from')
-    picture.savefig(buffer, format='png')
+    # savefig would draw it twice.
+    backend_agg.FigureCanvasAgg(picture).print_png(buffer)
   return buffer.getvalue()
 
 

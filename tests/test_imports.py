@@ -38,10 +38,16 @@ ORDER = (
   'batches',
   'metrics',
   'run_dir',
+  'compare',
   'training',
   'report',
   'tensorboard',
   'modes',
+  'sweep_plan',
+  'executors',
+  'search',
+  'sweep_runner',
+  'sweep',
 )
 
 
