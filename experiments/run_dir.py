@@ -257,8 +257,10 @@ class RunDir:
         if time.monotonic() < end:
           time.sleep(0.05)
           continue
-        pid, _, host = os.pread(descriptor, 300, 0).decode().partition(' ')
-        holder = f'process {pid} on {host}' if pid else 'another process'
+        noted = re.fullmatch(rb'(\d+) ([\w.-]+)', os.pread(descriptor, 300, 0))
+        holder = 'another process'
+        if noted:
+          holder = f'process {noted[1].decode()} on {noted[2].decode()}'
         raise UserError(
           f'--output_dir={self.path}: {holder} is writing in it. Wait for it '
           'to end, or choose another directory.'
