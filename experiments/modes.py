@@ -248,7 +248,9 @@ def _train(
         stop_signal=stop_signal,
         on_records=record,
       )
-      threading.Thread(target=_import_for_report, daemon=True).start()
+      # No daemon: Python, when it ends, breaks the imports of one with a
+      # traceback.
+      threading.Thread(target=_import_for_report).start()
       loop.run()
       directory.write_run(steps=loop.step)
       loop.export(directory.model)
