@@ -260,6 +260,9 @@ def live(
       ends.append(_where(launcher, spec, timeout))
       if (directory / 'run').exists():
         course = expected.warm
+      stderr = (directory / 'stderr.txt').read_text()
+      if status == STATUS.get(number) and 'Traceback' in stderr:
+        life.failures.append(f'after {ends[-1]}: {stderr[-2000:]}')
       life.failures += [
         f'after {ends[-1]}: {difference}'
         for difference in same_run.half_written(directory / 'run')
