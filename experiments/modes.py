@@ -240,6 +240,7 @@ def _train(
       start_time=start,
     )
     writer.text('config.gin', tensorboard.code_block(checked.text), 0)
+    importing = threading.Thread(target=_import_for_report)
     try:
       loop = experiment.make_loop(
         data,
@@ -248,9 +249,7 @@ def _train(
         stop_signal=stop_signal,
         on_records=record,
       )
-      # No daemon: Python, when it ends, breaks the imports of one with a
-      # traceback.
-      threading.Thread(target=_import_for_report).start()
+      importing.start()
       loop.run()
       directory.write_run(steps=loop.step)
       loop.export(directory.model)
@@ -261,6 +260,10 @@ def _train(
       with _logging_failure():
         writer.session_end(_status_of(error), end_time=time.time())
       raise
+    finally:
+      # A Python that ends breaks what is being imported, with a traceback.
+      if importing.ident:
+        importing.join()
     writer.session_end(run_dir.FINISHED, end_time=time.time())
   return results
 
