@@ -40,6 +40,7 @@ the sampled evaluations, 'test' for the exact one), metric, value, time.
 
 import contextlib
 import datetime
+import functools
 import fcntl
 import json
 import os
@@ -306,8 +307,9 @@ def now() -> str:
   return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
 
 
+@functools.cache
 def provenance() -> dict[str, Any]:
-  """Returns where and with what a run was made.
+  """Returns where and with what the runs of this process are made.
 
   Returns:
     'host', 'python', 'versions' by package, 'git_commit' and 'git_dirty' of the
