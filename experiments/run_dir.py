@@ -40,8 +40,8 @@ the sampled evaluations, 'test' for the exact one), metric, value, time.
 
 import contextlib
 import datetime
-import functools
 import fcntl
+import functools
 import json
 import os
 import pathlib
