@@ -142,11 +142,11 @@ def read_run(path: pathlib.Path, name: str) -> Run:
 def is_locked(directory: run_dir.RunDir) -> bool:
   """Tells whether a process is writing in a run directory."""
   try:
-    descriptor = os.open(directory.lock, os.O_RDWR)
+    descriptor = os.open(directory.lock, os.O_RDONLY)
   except OSError:
     return False
   try:
-    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
   except BlockingIOError:
     return True
   finally:
