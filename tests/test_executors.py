@@ -91,6 +91,11 @@ cluster.shutdown()
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.xfail(
+  reason='with two nodes on one machine the launcher may join the one that is '
+  'killed, and its monitor dies with it',
+  strict=False,
+)
 def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
   pytest.importorskip('ray')
   import same_run
