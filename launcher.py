@@ -11,7 +11,7 @@ import sys
 from absl import flags
 
 import experiments
-from experiments import config, launcher_flags, run_dir
+from experiments import config, launcher_flags, run_dir, signals
 from experiments.command_line import parse_flags, run_main
 
 FLAGS = flags.FLAGS
@@ -46,8 +46,8 @@ def _with_config() -> None:
     FLAGS.output_dir
     or run_dir.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
   )
-  from experiments import dry_run, modes
-
+  with signals.held():
+    from experiments import dry_run, modes
   if FLAGS.dry_run:
     dry_run.show(checked, output_dir)
   elif FLAGS.mode == 'prepare':

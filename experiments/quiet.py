@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from experiments import signals
+
 # Its C++ writes these past TF_CPP_MIN_LOG_LEVEL. A line that is not one of them
 # is never dropped.
 _KNOWN_NOISE = re.compile(
@@ -33,7 +35,8 @@ def import_tensorflow() -> None:
   if 'tensorflow' in sys.modules:
     return
   verbose = absl_logging.get_verbosity() > 0
-  with contextlib.nullcontext() if verbose else without_known_noise():
+  noise = contextlib.nullcontext() if verbose else without_known_noise()
+  with signals.held(), noise:
     import tensorflow  # noqa: F401
 
 

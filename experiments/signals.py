@@ -1,7 +1,10 @@
 """Ctrl-C and SIGTERM, taken in order."""
 
+import contextlib
 import signal
+import threading
 import time
+from collections.abc import Iterator
 from types import FrameType
 
 
@@ -57,6 +60,23 @@ class StopSignal:
       self._number, self._since = number, time.monotonic()
     elif time.monotonic() - self._since > _SECONDS_TO_A_SECOND:
       raise_for(number, frame)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+  """Lets a signal wait until the end of what must not be cut short.
+
+  For the import of native libraries: an exception that a handler raises while
+  one of them sets itself up aborts the process.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  with StopSignal() as stop_signal:
+    yield
+  number = stop_signal()
+  if number is not None:
+    signal.raise_signal(number)
 
 
 def raise_for(number: int, frame: FrameType | None = None) -> None:

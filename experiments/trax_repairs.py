@@ -12,7 +12,7 @@ import sys
 import types
 import warnings
 
-from experiments import quiet
+from experiments import quiet, signals
 
 _TRAX_VERSION = '1.4.1'
 
@@ -50,8 +50,9 @@ def import_trax():
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   stand_ins = _defer_imports()
   try:
-    trax = importlib.import_module('trax')
-    importlib.import_module('trax.supervised.training')
+    with signals.held():
+      trax = importlib.import_module('trax')
+      importlib.import_module('trax.supervised.training')
   finally:
     for name, stand_in in stand_ins.items():
       if sys.modules.get(name) is stand_in:

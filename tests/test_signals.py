@@ -161,6 +161,58 @@ def test_a_later_signal_ends_what_the_first_lets_go_on(monkeypatch):
   assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.parametrize(
+  ('number', 'error'),
+  [
+    (signal.SIGTERM, signals.Terminated),
+    (signal.SIGINT, KeyboardInterrupt),
+  ],
+)
+def test_a_held_signal_waits_for_the_end(number, error):
+  before = signal.signal(signal.SIGTERM, signals.raise_for)
+  reached = []
+  try:
+    with pytest.raises(error), signals.held():
+      with signals.held():
+        os.kill(os.getpid(), number)
+        reached.append('the end of the inner')
+      reached.append('the end of the outer')
+  finally:
+    signal.signal(signal.SIGTERM, before)
+  assert reached == ['the end of the inner', 'the end of the outer']
+
+
+def test_a_held_signal_that_is_ignored_stays_so():
+  before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+  try:
+    with signals.held():
+      os.kill(os.getpid(), signal.SIGINT)
+  finally:
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_import_of_native_libraries_is_not_cut_short(launcher, tmp_path):
+  # jaxlib aborts where an exception meets it while it sets itself up.
+  (tmp_path / 'sitecustomize.py').write_text(
+    'import enum, os, signal, sys\n'
+    'call = enum.EnumType.__call__\n'
+    'def at_once(cls, *args, **kwargs):\n'
+    "  if 'jaxlib.mlir._mlir_libs._mlir' in sys.modules:\n"
+    '    enum.EnumType.__call__ = call\n'
+    '    os.kill(os.getpid(), signal.SIGTERM)\n'
+    '  return call(cls, *args, **kwargs)\n'
+    'enum.EnumType.__call__ = at_once\n'
+  )
+  stopped = launcher(
+    '--gin_file=tiny.gin',
+    f'--output_dir={tmp_path}/run',
+    env={'PYTHONPATH': str(tmp_path)},
+  )
+  assert stopped.returncode == 143, stopped.stderr
+  assert stopped.stderr == 'Stopped.\n'
+  assert not (tmp_path / 'run').exists()
+
+
 def test_a_signal_that_comes_twice_at_once_is_one():
   with signals.StopSignal() as stop_signal:
     for _ in range(3):
