@@ -169,14 +169,19 @@ def test_a_later_signal_ends_what_the_first_lets_go_on(monkeypatch):
   ],
 )
 def test_a_held_signal_waits_for_the_end(number, error):
-  before = signal.signal(signal.SIGTERM, signals.raise_for)
   reached = []
-  try:
-    with pytest.raises(error), signals.held():
+
+  def signalled():
+    with signals.held():
       with signals.held():
         os.kill(os.getpid(), number)
         reached.append('the end of the inner')
       reached.append('the end of the outer')
+
+  before = signal.signal(signal.SIGTERM, signals.raise_for)
+  try:
+    with pytest.raises(error):
+      signalled()
   finally:
     signal.signal(signal.SIGTERM, before)
   assert reached == ['the end of the inner', 'the end of the outer']
