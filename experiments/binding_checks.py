@@ -21,6 +21,8 @@ from experiments.suggestions import did_you_mean
 
 _MODEL = ('', 'experiments.experiment', 'model')
 _OPTIMIZER = ('', 'trax.supervised.training.TrainTask', 'optimizer')
+_PATIENCE = ('', 'experiments.experiment', 'patience')
+_BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
 _BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
 _BATCH_SIZES = ('', 'trax.data.BucketByLength', 'batch_sizes')
 _MIN_LENGTH = ('', 'trax.data.FilterByLength', 'min_length')
@@ -150,6 +152,16 @@ def check_values(
     _shown_binding(bindings[_BATCH_SIZES]),
     bindings,
   )
+  patience, best = (bindings.get(key) for key in (_PATIENCE, _BEST_METRIC))
+  if (
+    patience
+    and resolved(patience.value, bindings) is not None
+    and (best is None or resolved(best.value, bindings) is None)
+  ):
+    raise UserError(
+      f'{origin(patience, bindings).place}: experiment.patience needs a metric '
+      "to improve. Bind it, e.g. experiment.best_metric = 'metrics/Accuracy'."
+    )
   shortest = bindings.get(_MIN_LENGTH)
   longest = resolved(bindings[_MAX_LENGTH].value, bindings)
   if (

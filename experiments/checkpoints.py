@@ -16,7 +16,7 @@ import pathlib
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,6 +68,7 @@ class Checkpoints:
 
   Attributes:
     best: the best checkpoint up to the one last saved or loaded, or None.
+    best_metric: the name of the metric that decides, or None.
   """
 
   def __init__(
@@ -90,7 +91,7 @@ class Checkpoints:
     """
     self._directory = pathlib.Path(directory)
     self._keep = keep
-    self._best_metric = best_metric
+    self.best_metric = best_metric
     self._sign = {'maximize': 1, 'minimize': -1}[best_direction]
     self.best: Best | None = None
 
@@ -104,12 +105,12 @@ class Checkpoints:
       UserError: it is not.
     """
     names = sorted(names)
-    if self._best_metric is not None and self._best_metric not in names:
+    if self.best_metric is not None and self.best_metric not in names:
       raise UserError(
-        f'experiment.best_metric is {self._best_metric!r}, which EvalTask does '
+        f'experiment.best_metric is {self.best_metric!r}, which EvalTask does '
         'not measure.'
         + (
-          did_you_mean(self._best_metric, names)
+          did_you_mean(self.best_metric, names)
           or f' It measures {", ".join(names)}.'
         )
       )
@@ -182,6 +183,30 @@ class Checkpoints:
       'step 0.'
     )
 
+  def load_best(self) -> Checkpoint | None:
+    """Reads the best checkpoint.
+
+    Returns:
+      The checkpoint; None if no best is kept, there is none yet or it is
+      damaged, which is reported in the log.
+    """
+    if self.best_metric is None or self.load_newest() is None:
+      return None
+    if self.best is None:
+      return None
+    try:
+      return self.load(self.best.step)
+    except (DamagedError, FileNotFoundError) as error:
+      logging.warning('%s. Taking the newest instead of the best.', error)
+      return None
+
+  def n_since_best(self, values: Sequence[float]) -> int:
+    """Returns how many values came after the first of the best ones."""
+    if not values:
+      return 0
+    scores = [self._sign * value for value in values]
+    return len(scores) - 1 - scores.index(max(scores))
+
   def resume(self) -> Checkpoint | None:
     """Does what `load_newest` does, and removes what a killed save left."""
     checkpoint = self.load_newest()
@@ -190,7 +215,7 @@ class Checkpoints:
     return checkpoint
 
   def _best_with(self, checkpoint: Checkpoint) -> Best | None:
-    value = checkpoint.metrics.get(self._best_metric or '')
+    value = checkpoint.metrics.get(self.best_metric or '')
     if value is None:
       return self.best
     if self.best and self._sign * value <= self._sign * self.best.value:

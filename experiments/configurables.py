@@ -64,11 +64,15 @@ def experiment(
   keep_checkpoints=2,
   best_metric=None,
   best_direction='maximize',
+  patience=None,
+  ema_decay=None,
+  clip_grad_norm=None,
 ):
   """What the framework itself reads from gin; see gin/base.gin.
 
   Args:
-    splits: what to train and what to evaluate on, in TFDS's slicing syntax.
+    splits: what to train and what to evaluate on, in TFDS's slicing syntax;
+      of three the second is sampled during training.
     vocab_size: rows of the embedding.
     model: function of (vocab_size, n_classes, mode) that returns a layer.
     n_steps: training steps in total.
@@ -77,26 +81,33 @@ def experiment(
     best_metric: of the sampled evaluation, e.g. 'metrics/Accuracy'; the
       checkpoint with the best value is kept besides. None keeps no best.
     best_direction: 'maximize' or 'minimize' it.
+    patience: how many evaluations in a row may fail to improve it before
+      training ends; None: any.
+    ema_decay: what the moving average of the weights, which is evaluated in
+      their place, keeps of itself at each step; None: there is no average.
+    clip_grad_norm: the largest L2 norm of the gradient of all weights; None:
+      any, or what the optimizer says.
   """
   raise AssertionError('experiment holds values and is never called.')
 
 
 def register() -> None:
   """Imports trax and registers what it does not; can be called again."""
-  from experiments import models, trax_repairs
+  from experiments import losses, models, schedules, trax_repairs
 
   trax_repairs.import_trax()
   from trax import layers as tl
 
   for name in _LAYERS:
     _register(getattr(tl, name), 'trax.layers')
-  for name, function in vars(models).items():
-    if (
-      inspect.isfunction(function)
-      and not name.startswith('_')
-      and function.__module__ == models.__name__
-    ):
-      _register(function, 'experiments.models')
+  for module in (losses, models, schedules):
+    for name, function in vars(module).items():
+      if (
+        inspect.isfunction(function)
+        and not name.startswith('_')
+        and function.__module__ == module.__name__
+      ):
+        _register(function, module.__name__)
   _register(experiment, 'experiments')
 
 

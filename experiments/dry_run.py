@@ -89,7 +89,7 @@ def _find_source() -> datasets.Source | None:
 
 def _show_source(source: datasets.Source) -> None:
   print(f'Data set: {source.full_name}')
-  for split in ('train', 'test'):
+  for split in source.splits:
     print(f'  {split}: {source.n_examples[split]:,} ({source.splits[split]})')
   print(f'  labels: {", ".join(source.label_names)}\n')
 
@@ -97,7 +97,7 @@ def _show_source(source: datasets.Source) -> None:
 def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
   vocabulary = _vocabulary(source, aside)
   print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}\n')
-  for split in ('train', 'test'):
+  for split in source.splits:
     arguments = {'source': source, 'split': split, 'vocabulary': vocabulary}
     tokens = texts.find_tokens(**arguments, cache_dir=cache.cache_dir())
     if tokens is None:

@@ -21,14 +21,17 @@ class Data(NamedTuple):
   Attributes:
     source: the data set.
     vocabulary: its subword vocabulary.
-    train: token ids and labels of the train split.
-    test: those of the test split.
+    train: token ids and labels of what is trained on.
+    test: those of what the exact evaluation is of.
+    validation: those of what the sampled evaluations are of: a part of its own
+      or `test`.
   """
 
   source: datasets.Source
   vocabulary: text.Vocabulary
   train: text.Tokens
   test: text.Tokens
+  validation: text.Tokens
 
 
 def source_parameters() -> dict[str, Any]:
@@ -107,13 +110,14 @@ def open_data(
   Raises:
     UserError: the data set is damaged, or the cache cannot be written.
   """
-  train, test = (
-    text.tokenize_split(
+  tokens = {
+    split: text.tokenize_split(
       source=source, split=split, vocabulary=vocabulary, cache_dir=cache_dir
     )
-    for split in ('train', 'test')
-  )
-  return Data(source, vocabulary, train, test)
+    for split in source.splits
+  }
+  tokens.setdefault('validation', tokens['test'])
+  return Data(source, vocabulary, **tokens)
 
 
 def buckets() -> dict[str, Any]:
@@ -203,9 +207,9 @@ def make_loop(data: Data, **options) -> 'training.Loop':
       tokens,
       batches.BatchPlan(lengths=tokens.lengths, seed=seed, **buckets()),
     )
-    for tokens in (data.train, data.test)
+    for tokens in (data.train, data.validation)
   )
-  for split, stream in (('train', train_stream), ('test', eval_stream)):
+  for split, stream in (('train', train_stream), ('evaluation', eval_stream)):
     if stream.plan.n_dropped:
       logging.info(
         '%d of %d %s examples are outside of the length limits and left out',
@@ -216,6 +220,9 @@ def make_loop(data: Data, **options) -> 'training.Loop':
   sample = sample_batch()
   task = config.parameters('TrainTask')
   task['optimizer'] = instance(task['optimizer'])
+  if parameters['clip_grad_norm'] is not None:
+    # Of every optimizer of trax; not each takes it as an argument.
+    task['optimizer']._clip_grad_norm = parameters['clip_grad_norm']
   task['loss_layer'] = instance(task['loss_layer'])
   if task.get('lr_schedule') is not None:
     task['lr_schedule'] = instance(task['lr_schedule'])
@@ -228,5 +235,7 @@ def make_loop(data: Data, **options) -> 'training.Loop':
     eval_task=training.EvalTask(eval_stream, sample_batch=sample, **evaluation),
     n_steps=parameters['n_steps'],
     random_seed=seed,
+    ema_decay=parameters['ema_decay'],
+    patience=parameters['patience'],
     **options,
   )

@@ -252,6 +252,7 @@ def _train(
       importing.start()
       loop.run()
       directory.write_run(steps=loop.step)
+      loop.take_best()
       loop.export(directory.model)
       classifier, step = prediction.load_classifier(directory)
       results = evaluation.evaluate_run(directory, data, classifier, step)

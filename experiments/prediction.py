@@ -10,7 +10,6 @@ import numpy as np
 
 from experiments import (
   cache,
-  checkpoints,
   experiment,
   inference,
   jax_setup,
@@ -83,7 +82,8 @@ def load_classifier(
   Raises:
     UserError: there is no checkpoint, or it does not fit the model.
   """
-  checkpoint = checkpoints.Checkpoints(directory.checkpoints).load_newest()
+  saved = experiment.open_checkpoints(directory.checkpoints)
+  checkpoint = saved.load_best() or saved.load_newest()
   if checkpoint is None:
     raise UserError(
       f'{directory.checkpoints} holds no checkpoint. Train first: '
@@ -101,10 +101,15 @@ def load_classifier(
   )
   record = checkpoint.record
   start_of_state = record['n_weights'] + record['n_slots']
+  # Before what is known of the steps since the last evaluation.
+  start_of_weights = 0
+  if record.get('n_average'):
+    n_after = record['n_average'] + len(record['stats'])
+    start_of_weights = len(checkpoint.leaves) - n_after
   return (
     inference.Classifier(
       model,
-      weights=_fill(weights, checkpoint.leaves, directory),
+      weights=_fill(weights, checkpoint.leaves[start_of_weights:], directory),
       state=_fill(state, checkpoint.leaves[start_of_state:], directory),
       **experiment.buckets(),
     ),

@@ -34,13 +34,21 @@ _ARRAYS: Mapping[str, tuple[str, ...]] = {
   'SM3': ('learning_rate', 'weight_decay'),
 }
 # A schedule's numbers come to the program as the rates of its steps.
-_SCHEDULES = ('constant', 'multifactor', 'warmup', 'warmup_and_rsqrt_decay')
+_SCHEDULES = (
+  'constant',
+  'multifactor',
+  'warmup',
+  'warmup_and_cosine_decay',
+  'warmup_and_linear_decay',
+  'warmup_and_rsqrt_decay',
+)
 _HOST_ONLY = frozenset(
   {
     'EvalTask.n_eval_batches',
     'TrainTask.lr_schedule',
     'TrainTask.n_steps_per_checkpoint',
     'experiment.n_steps',
+    'experiment.patience',
     'experiment.seed',
   }
 )

@@ -15,7 +15,8 @@ class Record(NamedTuple):
 
   Attributes:
     step: training steps done when it was measured.
-    split: 'train', 'eval' (sampled from the test split) or 'test' (all of it).
+    split: 'train', 'eval' (sampled from the validation split, or from test if
+      there is none) or 'test' (all of it).
     metric: its name, as TensorBoard shows it, e.g. 'metrics/Accuracy'.
     value: the value.
     time: seconds since the epoch.

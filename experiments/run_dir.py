@@ -16,7 +16,7 @@ and `metrics`, and is always replaced as a whole.
                 the processes of the run
   error         null, or the type and message of what ended the run
   dataset       'name:version' or 'name/config:version', as TFDS writes it
-  splits        object: the slices that 'train' and 'test' stand for
+  splits        object: the slices of 'train' and 'test', maybe 'validation'
   n_examples    object: the size of each, too long examples included
   labels        list: names of the classes, in the order of the model's outputs
   data          SHA-256 of the rows that are read, and of how

@@ -121,9 +121,9 @@ KEYS = _spec(
   tuple,
 )
 SPLITS = _spec(
-  'two quoted strings, what to train on and what to evaluate on, such as '
-  "('train', 'test')",
-  lambda value: _are_strings(value) and len(value) == 2,
+  'two or three quoted strings, what to train on and what to evaluate on, such '
+  "as ('train', 'test')",
+  lambda value: _are_strings(value) and len(value) in (2, 3),
   tuple,
 )
 BOUNDARIES = _spec(
@@ -136,6 +136,9 @@ SIZES = _spec(
 )
 DIRECTION = _spec(
   "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
+)
+WIDTHS = _spec(
+  'whole numbers of at least 1, such as (3, 4, 5)', _are_sizes, tuple
 )
 FUNCTION = _spec(
   'a reference without brackets, such as @mean_embedding',
@@ -172,7 +175,9 @@ MACROS: Mapping[str, MacroEntry] = {
     KEYS, 'TFDS keys; several text keys are joined with a space'
   ),
   'SPLITS': MacroEntry(
-    SPLITS, "what to train and what to evaluate on, in TFDS's slicing syntax"
+    SPLITS,
+    "what to train and what to evaluate on, in TFDS's slicing syntax; of three "
+    'the second is sampled during training, and chooses the best checkpoint',
   ),
   'DATA_DIR': MacroEntry(
     optional(STRING),
@@ -200,12 +205,31 @@ MACROS: Mapping[str, MacroEntry] = {
     FUNCTION, 'a function of vocab_size, n_classes and mode that returns layers'
   ),
   'EMBEDDING_SIZE': MacroEntry(SIZE, 'width of the embedding'),
+  'DROPOUT': MacroEntry(
+    FRACTION, 'share of the features of a text that training drops'
+  ),
   'OPTIMIZER': MacroEntry(OPTIMIZER, "one of trax's optimizers"),
   'LEARNING_RATE': MacroEntry(
     POSITIVE, 'learning rate of the optimizer, or the peak of its schedule'
   ),
   'LR_SCHEDULE': MacroEntry(
     optional(SCHEDULE), "one of trax's schedules; None: the optimizer's rate"
+  ),
+  'WEIGHT_DECAY': MacroEntry(
+    NOT_NEGATIVE,
+    'fraction of each weight that a step of Adam, Adafactor or '
+    'Momentum takes away',
+  ),
+  'CLIP_GRAD_NORM': MacroEntry(
+    optional(POSITIVE), 'largest L2 norm of the gradient; None: any'
+  ),
+  'LABEL_SMOOTHING': MacroEntry(
+    FRACTION, 'probability that is taken from the label, for all classes'
+  ),
+  'EMA_DECAY': MacroEntry(
+    optional(FRACTION),
+    'what the moving average of the weights, evaluated in their place, keeps '
+    'of itself at a step; None: no average',
   ),
   'N_STEPS': MacroEntry(SIZE, 'training steps in total'),
   'N_STEPS_PER_CHECKPOINT': MacroEntry(
@@ -243,6 +267,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'keep_checkpoints': SIZE,
     'best_metric': optional(STRING),
     'best_direction': DIRECTION,
+    'patience': optional(SIZE),
+    'ema_decay': optional(FRACTION),
+    'clip_grad_norm': optional(POSITIVE),
   },
   'trax.supervised.training.TrainTask': {
     'optimizer': OPTIMIZER,
@@ -304,6 +331,14 @@ PARAMETERS: Mapping[str, Spec] = {
   'n_heads': SIZE,
   'max_len': SIZE,
   'dropout': FRACTION,
+  'd_attention': SIZE,
+  'init_range': POSITIVE,
+  'max_n': SIZE,
+  'n_buckets': SIZE,
+  'n_filters': SIZE,
+  'widths': WIDTHS,
+  'label_smoothing': FRACTION,
+  'min_value': NOT_NEGATIVE,
 }
 
 

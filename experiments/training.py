@@ -7,7 +7,7 @@ import logging
 import pathlib
 import pickle
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -71,6 +71,8 @@ class Loop(training.Loop):
     random_seed: int,
     checkpoints: Checkpoints,
     records: Records,
+    ema_decay: float | None = None,
+    patience: int | None = None,
     stop_signal: Callable[[], int | None] = lambda: None,
     on_records: Callable[[list[Record]], None] = lambda records: None,
   ):
@@ -86,6 +88,10 @@ class Loop(training.Loop):
       random_seed: seeds weights, dropout and sampling.
       checkpoints: where to save, and to go on from.
       records: what was measured, replaced by the checkpoint's at the start.
+      ema_decay: evaluate the moving average of the weights, which keeps this
+        much of itself at each step; None: evaluate the weights.
+      patience: how many evaluations in a row may fail to improve the metric
+        that `checkpoints` keep the best by, before training ends; None: any.
       stop_signal: asked between calls; a signal's number ends the run.
       on_records: told of each group of new records, and of all restored ones.
     """
@@ -101,6 +107,7 @@ class Loop(training.Loop):
         random_seed=random_seed,
       )
     self._n_steps = n_steps
+    self._patience = patience
     self._checkpoints = checkpoints
     self._records = records
     checkpoints.check_metric(
@@ -114,10 +121,15 @@ class Loop(training.Loop):
       'update_many',
       lambda: update.make_update_many(
         update.make_update(
-          self._trainer.model_with_loss, self._trainer.optimizer
+          self._trainer.model_with_loss,
+          self._trainer.optimizer,
+          ema_decay=ema_decay,
         )
       ),
     )
+    # The average starts as the weights themselves.
+    layer = self._trainer.accelerated_model_with_loss
+    self._average = () if ema_decay is None else layer.weights
     evaluator = self._evaluator_per_task[0]  # type: ignore[has-type]
     metrics_fn = programs.kept('metrics_fn', lambda: evaluator.metrics_fn)
     self._evaluator_per_task = (evaluator._replace(metrics_fn=metrics_fn),)
@@ -129,7 +141,8 @@ class Loop(training.Loop):
     """Trains.
 
     Args:
-      n_steps: how many steps more; None goes on to the last.
+      n_steps: how many steps more; None goes on to the last, or until the
+        evaluations have not improved for too long.
 
     Raises:
       Diverged: the loss of a step is not finite; the last checkpoint is good.
@@ -138,20 +151,39 @@ class Loop(training.Loop):
     last = self._n_steps if n_steps is None else self.step + n_steps
     progress = Progress(n_steps=last, step=self.step)
     try:
-      while self.step < last:
+      while not self._is_done(last):
         event = self._next_event(last)
         self._train_to(event, progress)
         if self.step == event:
           if self._eval_at(event) or event == self._n_steps:
             self._evaluate()
-          if self._checkpoint_at(event) or event == self._n_steps:
+          if self._checkpoint_at(event) or self._is_done(self._n_steps):
             self._save()
         signal_number = self._stop_signal()
-        if signal_number is not None and self.step < last:
+        if signal_number is not None and not self._is_done(last):
           self._save()
           raise Interrupted(signal_number, self.step)
     finally:
       progress.close()
+    if self.step < last:
+      logging.info(
+        'Ended early at step %d: %d evaluations in a row without a better %s',
+        self.step,
+        self._patience,
+        self._checkpoints.best_metric,
+      )
+
+  def _is_done(self, last: int) -> bool:
+    """Tells whether step `last` is reached, or patience is at its end."""
+    if self.step >= last or self._patience is None:
+      return self.step >= last
+    values = [
+      record.value
+      for record in self._records
+      if (record.split, record.metric)
+      == ('eval', self._checkpoints.best_metric)
+    ]
+    return self._checkpoints.n_since_best(values) >= self._patience
 
   def _next_event(self, last: int) -> int:
     """Returns the next step that ends with an evaluation or a checkpoint."""
@@ -232,7 +264,11 @@ class Loop(training.Loop):
   def _train_state(self) -> update.TrainState:
     layer = self._trainer.accelerated_model_with_loss
     return update.TrainState(
-      layer.weights, self._trainer.slots, layer.state, self._rng
+      layer.weights,
+      self._trainer.slots,
+      layer.state,
+      self._rng,
+      self._average,
     )
 
   def _store(self, train_state: update.TrainState) -> None:
@@ -242,6 +278,19 @@ class Loop(training.Loop):
     layer.state = train_state.state
     self._trainer.slots = train_state.slots
     self._rng = train_state.rng
+    self._average = train_state.average
+
+  @contextlib.contextmanager
+  def _evaluated_weights(self) -> Iterator[None]:
+    """Puts the average, if there is one, in the place of the weights."""
+    layer = self._trainer.accelerated_model_with_loss
+    weights = layer.weights
+    if self._average:
+      layer.weights = self._average
+    try:
+      yield
+    finally:
+      layer.weights = weights
 
   # Evaluations -------------------------------------------------------------
 
@@ -265,7 +314,8 @@ class Loop(training.Loop):
       'training/',
       'train',
     )
-    self.run_evals()
+    with self._evaluated_weights():
+      self.run_evals()
     self._stats = []
     new, self._new_records = self._new_records, []
     for record in new:
@@ -322,6 +372,7 @@ class Loop(training.Loop):
         record={
           'n_weights': len(jax.tree_util.tree_leaves(train_state.weights)),
           'n_slots': len(jax.tree_util.tree_leaves(train_state.slots)),
+          'n_average': len(jax.tree_util.tree_leaves(train_state.average)),
           'stats': names,
           'eval_position': self._eval_tasks[0].labeled_data.position,
           'records': [list(record) for record in self._records],
@@ -334,6 +385,15 @@ class Loop(training.Loop):
       )
     )
 
+  def take_best(self) -> None:
+    """Goes back to the weights of the best checkpoint, to be exported.
+
+    Nothing if the newest is meant. Training does not go on from there.
+    """
+    best = self._checkpoints.load_best()
+    if best is not None:
+      self._store(self._unflattened(best))
+
   def export(self, path: pathlib.Path) -> None:
     """Writes the model in trax's own format, for `Layer.init_from_file`.
 
@@ -342,9 +402,10 @@ class Loop(training.Loop):
     """
     from trax import layers as tl
 
-    flat_weights, flat_state = tl.flatten_weights_and_state(
-      self.model.weights, self.model.state
-    )
+    with self._evaluated_weights():
+      flat_weights, flat_state = tl.flatten_weights_and_state(
+        self.model.weights, self.model.state
+      )
     arrays = io.BytesIO()
     for array in flat_weights:
       np.save(arrays, np.asarray(array), allow_pickle=False)
@@ -364,15 +425,29 @@ class Loop(training.Loop):
 
   def _restore(self) -> None:
     """Goes on from the newest checkpoint, or from the beginning."""
-    import jax
-
     checkpoint = self._checkpoints.resume()
     if checkpoint is None:
       self._records.replace([])
       self._on_records([])
       return
     record = checkpoint.record
-    n = len(checkpoint.leaves) - len(record['stats'])
+    self._store(self._unflattened(checkpoint))
+    self._step = self._tasks[0].labeled_data.position = checkpoint.step
+    self._eval_tasks[0].labeled_data.position = record['eval_position']
+    if record['stats']:
+      stats = checkpoint.leaves[-len(record['stats']) :]
+      self._stats = [dict(zip(record['stats'], stats, strict=True))]
+    self._records.replace(Record(*values) for values in record['records'])
+    for old in self._records:
+      self._history.append(old.split, old.metric, old.step, old.value)
+    self._on_records(list(self._records))
+    logging.info('Going on from the checkpoint of step %d', checkpoint.step)
+
+  def _unflattened(self, checkpoint: Checkpoint) -> update.TrainState:
+    """Returns the train state that a checkpoint holds."""
+    import jax
+
+    n = len(checkpoint.leaves) - len(checkpoint.record['stats'])
     fresh, tree = jax.tree_util.tree_flatten(self._train_state())
     saved = checkpoint.leaves[:n]
     if [np.shape(leaf) for leaf in fresh] != [leaf.shape for leaf in saved]:
@@ -380,18 +455,7 @@ class Loop(training.Loop):
         f'The checkpoint of step {checkpoint.step} does not fit the model: '
         'the code of the model has changed since. Choose another --output_dir.'
       )
-    self._store(jax.tree_util.tree_unflatten(tree, saved))
-    self._step = self._tasks[0].labeled_data.position = checkpoint.step
-    self._eval_tasks[0].labeled_data.position = record['eval_position']
-    if record['stats']:
-      self._stats = [
-        dict(zip(record['stats'], checkpoint.leaves[n:], strict=True))
-      ]
-    self._records.replace(Record(*values) for values in record['records'])
-    for old in self._records:
-      self._history.append(old.split, old.metric, old.step, old.value)
-    self._on_records(list(self._records))
-    logging.info('Going on from the checkpoint of step %d', checkpoint.step)
+    return jax.tree_util.tree_unflatten(tree, saved)
 
 
 def _fill_up(array: np.ndarray, length: int) -> np.ndarray:

@@ -9,6 +9,9 @@ no host work between the steps.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+# As TensorFlow's ExponentialMovingAverage: 0.1 at first, 0.99 at step 891.
+_WARM_UP = (1.0, 10.0)
+
 
 class TrainState(NamedTuple):
   """What a step changes.
@@ -18,41 +21,58 @@ class TrainState(NamedTuple):
     slots: the tree of optimizer slots.
     state: the tree of non-trainable state of model and loss.
     rng: uint32 [2], the key that the next step's key is split from.
+    average: the moving average of the weights, or () where there is none.
   """
 
   weights: Any
   slots: Any
   state: Any
   rng: Any
+  average: Any = ()
 
 
-def make_update(model_with_loss, optimizer) -> Callable:
+def make_update(
+  model_with_loss, optimizer, *, ema_decay: float | None = None
+) -> Callable:
   """Makes one training update, a pure function.
 
   Args:
     model_with_loss: an initialized trax layer that ends in a loss.
     optimizer: a trax optimizer with initialized slots.
+    ema_decay: what the moving average of the weights keeps of itself at each
+      step, less in the first steps; None: there is no average.
 
   Returns:
     `update(train_state, step, opt_params, batch) -> (train_state, stats)` with
     step int32 [] counting from 1, opt_params a dict of float32 [] and stats a
     dict of float32 []: 'loss', 'gradients_l2' and 'weights_l2'.
   """
+  import jax
+  from jax import numpy as jnp
   from trax import fastmath
+
+  def moved(average, weights, step):
+    first, second = (n + step.astype('float32') for n in _WARM_UP)
+    rate = 1 - jnp.minimum(ema_decay, first / second)
+    return jax.tree_util.tree_map(
+      lambda a, w: (a + rate * (w - a)).astype(a.dtype), average, weights
+    )
 
   forward_and_backward = fastmath.value_and_grad(
     model_with_loss.pure_fn, argnums=1, has_aux=True
   )
 
   def update(train_state, step, opt_params, batch):
-    weights, slots, state, rng = train_state
+    weights, slots, state, rng, average = train_state
     rng, key = fastmath.random.split(rng)
     (loss, state), gradients = forward_and_backward(batch, weights, state, key)
     weights, slots, stats = optimizer.tree_update(
       step, gradients, weights, slots, opt_params, store_slots=False
     )
     stats['loss'] = loss
-    return TrainState(weights, slots, state, rng), stats
+    if ema_decay is not None:
+      average = moved(average, weights, step)
+    return TrainState(weights, slots, state, rng, average), stats
 
   return update
 

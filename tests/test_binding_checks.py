@@ -14,6 +14,31 @@ BAD = [
     },
   ),
   Bad(
+    'gin/x.gin:4: experiment.patience needs a metric to improve. Bind it, e.g. '
+    "experiment.best_metric = 'metrics/Accuracy'.",
+    text='experiment.patience = 3\n',
+  ),
+  Bad(
+    "--gin_bindings='experiment.patience=0': experiment.patience must be a "
+    'whole number of at least 1, or None, not 0.',
+    flags=['experiment.patience=0'],
+  ),
+  Bad(
+    "--gin_bindings='EMA_DECAY=1': macro EMA_DECAY must be a number from 0 to "
+    'below 1, or None, not 1.',
+    flags=['EMA_DECAY=1'],
+  ),
+  Bad(
+    "--gin_bindings='LABEL_SMOOTHING=1.0': macro LABEL_SMOOTHING must be a "
+    'number from 0 to below 1, not 1.0.',
+    flags=['LABEL_SMOOTHING=1.0'],
+  ),
+  Bad(
+    "--gin_bindings='WEIGHT_DECAY=0.1': macro WEIGHT_DECAY is bound but nothing "
+    'uses it: nothing in use refers to %WEIGHT_DECAY.',
+    flags=['OPTIMIZER=@SGD', 'WEIGHT_DECAY=0.1'],
+  ),
+  Bad(
     'gin/x.gin:5: trax.optimizers.Adam.b1 is bound twice, first on line '
     '4. Keep one.',
     text='Adam.b1 = 0.8\ntrax.optimizers.Adam.b1 = 0.7\n',

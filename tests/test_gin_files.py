@@ -74,7 +74,7 @@ def test_agnews_has_the_values_of_the_post():
     'N_EVAL_BATCHES': 20,
   }
   assert {name: checked.macros[name] for name in expected} == expected
-  assert 'TrainTask.loss_layer = @CrossEntropyLoss\n' in checked.text
+  assert 'TrainTask.loss_layer = @cross_entropy_loss\n' in checked.text
   assert 'EvalTask.metrics = [@CrossEntropyLoss, @Accuracy]\n' in checked.text
 
 

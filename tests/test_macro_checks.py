@@ -160,16 +160,16 @@ BAD = [
     flags=["KEYS=('text', 1)"],
   ),
   Bad(
-    '--gin_bindings="SPLITS=\'train\'": macro SPLITS must be two quoted '
-    'strings, what to train on and what to evaluate on, such as '
+    '--gin_bindings="SPLITS=\'train\'": macro SPLITS must be two or '
+    'three quoted strings, what to train on and what to evaluate on, such as '
     "('train', 'test'), not 'train'.",
     flags=["SPLITS='train'"],
   ),
   Bad(
-    "--gin_bindings=\"SPLITS=('train', 'test', 'x')\": macro SPLITS "
-    'must be two quoted strings, what to train on and what to evaluate '
-    "on, such as ('train', 'test'), not ('train', 'test', 'x').",
-    flags=["SPLITS=('train', 'test', 'x')"],
+    "--gin_bindings=\"SPLITS=('train', 'a', 'b', 'c')\": macro SPLITS "
+    'must be two or three quoted strings, what to train on and what to '
+    "evaluate on, such as ('train', 'test'), not ('train', 'a', 'b', 'c').",
+    flags=["SPLITS=('train', 'a', 'b', 'c')"],
   ),
   Bad(
     '--gin_bindings="DATASET=\'\'": macro DATASET must be a quoted '

@@ -314,12 +314,20 @@ HAS_ROWS = "'toy_weather/daily' has 'train' (100 rows), 'test' (20 rows)."
     (('train', 'all'), "SPLITS: 100 rows of 'toy_weather/daily' stand in both "
      "'train' and 'all': the evaluation would be on what was trained on.\nBind "
      "slices that share no row, e.g. ('train[:90%]', 'train[90%:]')."),
-    ('train', "SPLITS is 'train'; expected two slices, the one to train on and "
-     "the one to evaluate on, e.g. ('train', 'test')."),
-    (('train',), "SPLITS is ('train',); expected two slices, the one to train "
-     "on and the one to evaluate on, e.g. ('train', 'test')."),
-    (('train', None), "SPLITS is ('train', None); expected two slices, the one "
+    ('train', "SPLITS is 'train'; expected two or three slices, the one to "
+     "train on and the one to evaluate on, e.g. ('train', 'test')."),
+    (('train',), "SPLITS is ('train',); expected two or three slices, the one "
      "to train on and the one to evaluate on, e.g. ('train', 'test')."),
+    (('train', None), "SPLITS is ('train', None); expected two or three slices, "
+     "the one to train on and the one to evaluate on, e.g. ('train', 'test')."),
+    (('train[:50]', 'train[40:60]', 'test'), "SPLITS: 10 rows of "
+     "'toy_weather/daily' stand in both 'train[:50]' and 'train[40:60]': the "
+     'evaluation would be on what was trained on.\nBind slices that share no '
+     "row, e.g. ('train[:90%]', 'train[90%:]')."),
+    (('train[:50]', 'test', 'test[:5]'), "SPLITS: 5 rows of "
+     "'toy_weather/daily' stand in both 'test' and 'test[:5]': the "
+     'evaluation would be on what was trained on.\nBind slices that share no '
+     "row, e.g. ('train[:90%]', 'train[90%:]')."),
   ],
 )  # fmt: skip
 def test_bad_splits(data_dir, splits, message):

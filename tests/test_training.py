@@ -1,5 +1,6 @@
 """Training: the same numbers as trax's own Trainer, and exact to resume."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,8 @@ def make_loop(
   n_steps=50,
   period=20,
   stop_signal=lambda: None,
+  best=None,
+  **more,
 ):
   return training.Loop(
     build(body, 'train'),
@@ -116,9 +119,10 @@ def make_loop(
     ),
     n_steps=n_steps,
     random_seed=7,
-    checkpoints=Checkpoints(directory / 'checkpoints'),
+    checkpoints=Checkpoints(directory / 'checkpoints', **(best or {})),
     records=Records(directory / 'metrics.jsonl'),
     stop_signal=stop_signal,
+    **more,
   )
 
 
@@ -320,6 +324,107 @@ def test_a_checkpoint_of_another_model_is_refused(tokens, tmp_path):
     ValueError, match='The checkpoint of step 50 does not fit the model'
   ):
     make_loop(tokens, tmp_path, body=gru_model)
+
+
+def test_the_average_of_the_weights_is_what_is_evaluated(tokens, tmp_path):
+  import jax
+
+  loop = make_loop(tokens, tmp_path, ema_decay=0.9, n_steps=30, period=30)
+  average = [np.asarray(w) for w in jax.tree_util.tree_leaves(loop._average)]
+  for step in range(1, 31):
+    loop.run(1)
+    decay = np.float32(min(0.9, (1 + step) / (10 + step)))
+    weights = jax.tree_util.tree_leaves(loop._train_state().weights)
+    average = [
+      a + (1 - decay) * (np.asarray(w) - a)
+      for a, w in zip(average, weights, strict=True)
+    ]
+  ours = jax.tree_util.tree_leaves(loop._average)
+  for a, b in zip(ours, average, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+  assert not np.allclose(ours[0], weights[0], rtol=1e-3)
+
+  loop.export(tmp_path / 'model.pkl.gz')
+  model = build(plain_model, 'eval')
+  model.init_from_file(str(tmp_path / 'model.pkl.gz'))
+  np.testing.assert_array_equal(model.weights[0], ours[0])
+  losses = [
+    float(tl.CrossEntropyLoss()((model(inputs), targets, weights)))
+    for inputs, targets, weights in itertools.islice(
+      _from(stream(tokens, seed=4), 3), 3
+    )
+  ]
+  recorded = {r[:3]: r[3] for r in measured(tmp_path)}
+  assert recorded[30, 'eval', 'metrics/CrossEntropyLoss'] == pytest.approx(
+    np.mean(losses)
+  )
+
+
+def _from(batches_, position):
+  """The batches from a position on; step 1 was evaluated before."""
+  batches_.position = position
+  return batches_
+
+
+def test_going_on_with_an_average_gives_the_same_one_bit_for_bit(
+  tokens, tmp_path
+):
+  undisturbed, stopped = (
+    tmp_path / name for name in ('undisturbed', 'stopped')
+  )
+  for path in (undisturbed, stopped):
+    path.mkdir()
+  whole = make_loop(tokens, undisturbed, ema_decay=0.99)
+  whole.run()
+  with pytest.raises(Interrupted):
+    make_loop(tokens, stopped, ema_decay=0.99, stop_signal=lambda: 15).run()
+  resumed = make_loop(tokens, stopped, ema_decay=0.99)
+  resumed.run()
+  assert_identical(leaves(resumed), leaves(whole))
+  assert measured(stopped) == measured(undisturbed)
+
+
+# The loss falls, so that it was highest when it was first evaluated.
+HIGHEST_LOSS = {
+  'best_metric': 'metrics/CrossEntropyLoss',
+  'best_direction': 'maximize',
+}
+
+
+def test_training_ends_when_its_patience_does(tokens, tmp_path, caplog):
+  caplog.set_level('INFO')
+  options = {'period': 5, 'best': HIGHEST_LOSS, 'patience': 2}
+  loop = make_loop(tokens, tmp_path, **options)
+  loop.run()
+  assert loop.step == 10
+  assert sorted({record[0] for record in measured(tmp_path)}) == [1, 5, 10]
+  assert caplog.messages[-1] == (
+    'Ended early at step 10: 2 evaluations in a row without a better '
+    'metrics/CrossEntropyLoss'
+  )
+  again = make_loop(tokens, tmp_path, **options)
+  again.run()
+  assert again.step == 10
+  assert_identical(leaves(again), leaves(loop))
+
+
+def test_patience_is_not_lost_by_a_stop(tokens, tmp_path):
+  options = {'period': 20, 'best': HIGHEST_LOSS, 'patience': 2}
+  with pytest.raises(Interrupted):
+    make_loop(tokens, tmp_path, stop_signal=lambda: 15, **options).run()
+  loop = make_loop(tokens, tmp_path, **options)
+  loop.run()
+  assert loop.step == 40
+
+
+def test_the_best_weights_can_be_taken(tokens, tmp_path):
+  loop = make_loop(tokens, tmp_path, best=HIGHEST_LOSS)
+  loop.run(1)
+  first = np.asarray(loop.model.weights[0])
+  loop.run()
+  assert not np.array_equal(loop.model.weights[0], first)
+  loop.take_best()
+  np.testing.assert_array_equal(loop.model.weights[0], first)
 
 
 def test_export_is_what_trax_reads(tokens, tmp_path):

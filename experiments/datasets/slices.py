@@ -7,10 +7,14 @@ holds a row twice, and an evaluation on rows that were trained on.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 from experiments import errors
+
+# What the slices are for, by their number.
+_NAMES = {2: ('train', 'test'), 3: ('train', 'validation', 'test')}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Slice:
 
 def resolve(
   texts: tuple[str, ...], *, split_infos: Mapping[str, Any], dataset: str
-) -> tuple[Slice, Slice]:
+) -> dict[str, Slice]:
   """Returns the rows to train on and those to evaluate on.
 
   Args:
@@ -45,29 +49,34 @@ def resolve(
     split_infos: a TFDS data set's `info.splits`.
     dataset: the data set's name, for messages.
 
+  Returns:
+    The slices 'train' and 'test', or of three 'train', 'validation' and 'test'.
+
   Raises:
-    UserError: not two slices; a split that does not exist; a malformed, empty
-      or reversed slice; a row that stands twice in one slice, or in both.
+    UserError: not two or three slices; a split that does not exist; a
+      malformed, empty or reversed slice; a row that stands twice in one slice,
+      or in two.
   """
   if (
     not isinstance(texts, tuple | list)
-    or len(texts) != 2
+    or len(texts) not in _NAMES
     or not all(isinstance(text, str) for text in texts)
   ):
     raise errors.UserError(
-      f'SPLITS is {texts!r}; expected two slices, the one to train on and the '
-      "one to evaluate on, e.g. ('train', 'test')."
+      f'SPLITS is {texts!r}; expected two or three slices, the one to train on '
+      "and the one to evaluate on, e.g. ('train', 'test')."
     )
-  train, test = (_resolve_one(text, split_infos, dataset) for text in texts)
-  n_shared = _n_shared(train.pieces, test.pieces)
-  if n_shared:
-    raise errors.UserError(
-      f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {train.text!r} '
-      f'and {test.text!r}: the evaluation would be on what was trained on.\n'
-      'Bind slices that share no row, e.g. '
-      "('train[:90%]', 'train[90%:]')."
-    )
-  return train, test
+  resolved = [_resolve_one(text, split_infos, dataset) for text in texts]
+  for one, other in itertools.combinations(resolved, 2):
+    n_shared = _n_shared(one.pieces, other.pieces)
+    if n_shared:
+      raise errors.UserError(
+        f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {one.text!r} '
+        f'and {other.text!r}: the evaluation would be on what was trained on.\n'
+        'Bind slices that share no row, e.g. '
+        "('train[:90%]', 'train[90%:]')."
+      )
+  return dict(zip(_NAMES[len(texts)], resolved, strict=True))
 
 
 def _resolve_one(

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +27,9 @@ class Source:
     full_name: name, config if any, and version, e.g. 'glue/sst2:2.0.0'.
     keys: the TFDS keys read, text first, label last.
     label_names: the class names, in the order of their ids.
-    splits: the slice in TFDS's syntax of 'train' and of 'test'.
-    n_examples: the number of rows of 'train' and of 'test'.
+    splits: the slices in TFDS's syntax of 'train' and 'test', and maybe of
+      'validation'.
+    n_examples: the number of rows of each.
     fingerprint: a hash of the content of the files read, of `keys` and of
       `splits`: equal fingerprints read equal rows in equal order.
     path: the directory of the prepared data set.
@@ -49,7 +50,7 @@ class Source:
     """Yields the rows of a split in the order in which they are stored.
 
     Args:
-      split: 'train' or 'test'.
+      split: a key of `splits`.
       batch_size: the number of rows of each batch but the last.
 
     Yields:
@@ -131,7 +132,7 @@ def open_source(
   *,
   name: str,
   keys: tuple[str, ...],
-  splits: tuple[str, str] = ('train', 'test'),
+  splits: tuple[str, ...] = ('train', 'test'),
   data_dir: str | os.PathLike[str] | None = None,
 ) -> Source:
   """Returns a data set, which is prepared first if it is not yet.
@@ -142,7 +143,8 @@ def open_source(
     name: 'name', 'name/config' or 'name:version', as TFDS has it.
     keys: TFDS keys, text first, label last; several texts are joined with a
       space.
-    splits: what to train on and what to evaluate on, in TFDS's slicing syntax.
+    splits: what to train on and what to evaluate on, in TFDS's slicing syntax,
+      and perhaps between them what to choose the best checkpoint on.
     data_dir: where prepared data sets are; None: TFDS_DATA_DIR, else TFDS's
       default.
 
@@ -163,7 +165,7 @@ def find_source(
   *,
   name: str,
   keys: tuple[str, ...],
-  splits: tuple[str, str] = ('train', 'test'),
+  splits: tuple[str, ...] = ('train', 'test'),
   data_dir: str | os.PathLike[str] | None = None,
 ) -> Source | None:
   """Returns a data set, or None if it is not prepared.
@@ -180,21 +182,20 @@ def find_source(
   label_names = features.check_keys(
     keys, features=reader.info.features, dataset=name
   )
-  train, test = slices.resolve(
-    splits, split_infos=reader.info.splits, dataset=name
-  )
+  parts = slices.resolve(splits, split_infos=reader.info.splits, dataset=name)
+  written = {part: a_slice.text for part, a_slice in parts.items()}
   # TFDS writes 'name/config/1.0.0'; to ask for one, it is 'name/config:1.0.0'.
   full_name = ':'.join(reader.info.full_name.rsplit('/', 1))
-  described = [full_name, keys, label_names, train.text, test.text]
+  described = [full_name, keys, label_names, *written.values()]
   return Source(
     full_name=full_name,
     keys=tuple(keys),
     label_names=label_names,
-    splits={'train': train.text, 'test': test.text},
-    n_examples={'train': train.n_examples, 'test': test.n_examples},
-    fingerprint=_fingerprint(described, train, test, path),
+    splits=written,
+    n_examples={part: a_slice.n_examples for part, a_slice in parts.items()},
+    fingerprint=_fingerprint(described, parts.values(), path),
     path=path,
-    _slices={'train': train, 'test': test},
+    _slices=parts,
   )
 
 
@@ -211,13 +212,12 @@ def _open_directory(path: pathlib.Path) -> tfds.core.DatasetBuilder:
 
 def _fingerprint(
   described: list[Any],
-  train: slices.Slice,
-  test: slices.Slice,
+  parts: Iterable[slices.Slice],
   path: pathlib.Path,
 ) -> str:
   digest = hashlib.sha256(json.dumps(described).encode())
-  pieces = train.pieces + test.pieces
-  for filename in sorted({piece.filename for piece in pieces}):
+  filenames = {piece.filename for part in parts for piece in part.pieces}
+  for filename in sorted(filenames):
     try:
       with open(filename, 'rb') as file:
         content = hashlib.file_digest(file, 'sha256').hexdigest()
