@@ -121,9 +121,9 @@ KEYS = _spec(
   tuple,
 )
 SPLITS = _spec(
-  'two quoted strings, what to train on and what to evaluate on, such as '
-  "('train', 'test')",
-  lambda value: _are_strings(value) and len(value) == 2,
+  'two or three quoted strings, what to train on and what to evaluate on, such '
+  "as ('train', 'test')",
+  lambda value: _are_strings(value) and len(value) in (2, 3),
   tuple,
 )
 BOUNDARIES = _spec(
@@ -175,7 +175,9 @@ MACROS: Mapping[str, MacroEntry] = {
     KEYS, 'TFDS keys; several text keys are joined with a space'
   ),
   'SPLITS': MacroEntry(
-    SPLITS, "what to train and what to evaluate on, in TFDS's slicing syntax"
+    SPLITS,
+    "what to train and what to evaluate on, in TFDS's slicing syntax; of three "
+    'the second is sampled during training, and chooses the best checkpoint',
   ),
   'DATA_DIR': MacroEntry(
     optional(STRING),
@@ -213,6 +215,22 @@ MACROS: Mapping[str, MacroEntry] = {
   'LR_SCHEDULE': MacroEntry(
     optional(SCHEDULE), "one of trax's schedules; None: the optimizer's rate"
   ),
+  'WEIGHT_DECAY': MacroEntry(
+    NOT_NEGATIVE,
+    'fraction of each weight that a step of Adam, Adafactor or '
+    'Momentum takes away',
+  ),
+  'CLIP_GRAD_NORM': MacroEntry(
+    optional(POSITIVE), 'largest L2 norm of the gradient; None: any'
+  ),
+  'LABEL_SMOOTHING': MacroEntry(
+    FRACTION, 'probability that is taken from the label, for all classes'
+  ),
+  'EMA_DECAY': MacroEntry(
+    optional(FRACTION),
+    'what the moving average of the weights, evaluated in their place, keeps '
+    'of itself at a step; None: no average',
+  ),
   'N_STEPS': MacroEntry(SIZE, 'training steps in total'),
   'N_STEPS_PER_CHECKPOINT': MacroEntry(
     SIZE, 'steps between checkpoints, each with a sampled evaluation'
@@ -249,6 +267,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'keep_checkpoints': SIZE,
     'best_metric': optional(STRING),
     'best_direction': DIRECTION,
+    'patience': optional(SIZE),
+    'ema_decay': optional(FRACTION),
+    'clip_grad_norm': optional(POSITIVE),
   },
   'trax.supervised.training.TrainTask': {
     'optimizer': OPTIMIZER,
@@ -316,6 +337,8 @@ PARAMETERS: Mapping[str, Spec] = {
   'n_buckets': SIZE,
   'n_filters': SIZE,
   'widths': WIDTHS,
+  'label_smoothing': FRACTION,
+  'min_value': NOT_NEGATIVE,
 }
 
 

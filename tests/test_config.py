@@ -85,6 +85,10 @@ DROPOUT = 0.0
 OPTIMIZER = @Adam
 LEARNING_RATE = 0.01
 LR_SCHEDULE = None
+WEIGHT_DECAY = 1e-05
+CLIP_GRAD_NORM = None
+LABEL_SMOOTHING = 0.0
+EMA_DECAY = None
 N_STEPS = 2000
 N_STEPS_PER_CHECKPOINT = 500
 N_EVAL_BATCHES = 20
@@ -95,7 +99,7 @@ Adam.b2 = 0.999
 Adam.clip_grad_norm = None
 Adam.eps = 1e-05
 Adam.learning_rate = %LEARNING_RATE
-Adam.weight_decay_rate = 1e-05
+Adam.weight_decay_rate = %WEIGHT_DECAY
 BucketByLength.batch_sizes = %BUCKET_BATCH_SIZES
 BucketByLength.boundaries = %BUCKET_BOUNDARIES
 BucketByLength.strict_pad_on_len = False
@@ -108,15 +112,19 @@ TFDS.dataset_name = %DATASET
 TFDS.keys = %KEYS
 Tokenize.vocab_dir = %VOCAB_DIR
 Tokenize.vocab_file = %VOCAB_FILE
-TrainTask.loss_layer = @CrossEntropyLoss
+TrainTask.loss_layer = @cross_entropy_loss
 TrainTask.lr_schedule = %LR_SCHEDULE
 TrainTask.n_steps_per_checkpoint = %N_STEPS_PER_CHECKPOINT
 TrainTask.optimizer = %OPTIMIZER
+cross_entropy_loss.label_smoothing = %LABEL_SMOOTHING
 experiment.best_direction = 'maximize'
 experiment.best_metric = None
+experiment.clip_grad_norm = %CLIP_GRAD_NORM
+experiment.ema_decay = %EMA_DECAY
 experiment.keep_checkpoints = 2
 experiment.model = %MODEL
 experiment.n_steps = %N_STEPS
+experiment.patience = None
 experiment.seed = %SEED
 experiment.splits = %SPLITS
 experiment.vocab_size = %VOCAB_SIZE
@@ -143,16 +151,16 @@ def test_lists_macros_and_overrides():
   checked_config = config.check(
     config.parse(
       [BASE],
-      ['OPTIMIZER=@SGD', 'SEED=1\ntrax.optimizers.SGD.clip_grad_norm=1'],
+      ['OPTIMIZER=@Momentum', 'SEED=1\ntrax.optimizers.Momentum.mass=0'],
     )
   )
   assert list(checked_config.macros) == list(schema.MACROS)
-  assert checked_config.macros['OPTIMIZER'] == '@SGD'
+  assert checked_config.macros['OPTIMIZER'] == '@Momentum'
   assert checked_config.macros['KEYS'] == ('description', 'label')
   assert checked_config.overrides == {
-    'OPTIMIZER': '@SGD',
+    'OPTIMIZER': '@Momentum',
     'SEED': '1',
-    'SGD.clip_grad_norm': '1.0',
+    'Momentum.mass': '0.0',
   }
 
 
