@@ -1,4 +1,4 @@
-"""TensorBoard events of a run: scalars, text, images and hyper-parameters.
+"""TensorBoard events of a run: scalars, histograms, text, images, hparams.
 
 Written by TensorBoard's own record writer, so that TensorFlow is not imported.
 
@@ -24,15 +24,14 @@ import contextlib
 import math
 import os
 import pathlib
-import re
-import socket
 import struct
-import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
-from experiments import system_errors
+import numpy as np
+
+from experiments import event_files, histograms
 
 # A run that was interrupted or still runs can go on, so its end is left open.
 FINAL_STATUS = {
@@ -42,7 +41,7 @@ FINAL_STATUS = {
   'pruned': 'STATUS_FAILURE',
 }
 
-# Readers take every file with 'tfevents' in its name for an event file.
+# Without 'tfevents' in it, so that no reader takes it for an event file.
 _TEMPORARY_NAME = '.rewrite.tmp'
 _PNG_SIGNATURE = b'\x89PNG\r\n\x1a\n'
 
@@ -66,8 +65,8 @@ class EventWriter:
     """
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    self.path = _next_path(directory, filename_suffix)
-    self._file = _EventFile(self.path)
+    self.path = event_files.next_path(directory, filename_suffix)
+    self._file = event_files.EventFile(self.path)
 
   def __enter__(self) -> EventWriter:
     return self
@@ -103,11 +102,23 @@ class EventWriter:
       step=step,
       wall_time=wall_time,
       summary={
-        'value': [
-          {'tag': tag, 'simple_value': float(value)}
-          for tag, value in values.items()
-        ]
+        'value': [_summary_value(tag, value) for tag, value in values.items()]
       },
+    )
+
+  def histogram(
+    self, histogram: histograms.Histogram, wall_time: float | None = None
+  ) -> None:
+    """Writes a histogram.
+
+    Args:
+      histogram: it has its own tag and step.
+      wall_time: seconds since the epoch; None is now.
+    """
+    self._file.write(
+      step=histogram.step,
+      wall_time=wall_time,
+      summary={'value': [_summary_value(histogram.tag, histogram)]},
     )
 
   def text(
@@ -248,9 +259,9 @@ class EventWriter:
 
 def rewrite(
   directory: str | os.PathLike[str],
-  events: Iterable[tuple[int, float, str, float]],
+  events: Iterable[tuple[int, float, str, float | histograms.Histogram]],
 ) -> pathlib.Path:
-  """Replaces the directory's event files by one of exactly these scalars.
+  """Replaces the directory's event files by one of exactly these values.
 
   For going on from a checkpoint: what was written after it is taken back, in a
   TensorBoard that is running, too. The new file is complete before the old ones
@@ -265,20 +276,20 @@ def rewrite(
 
   Args:
     directory: a directory of one run, created if missing.
-    events: (step, seconds since the epoch, tag, value). The last of those with
-      the same step and tag counts.
+    events: (step, seconds since the epoch, tag, scalar or histogram). The last
+      of those with the same step and tag counts.
 
   Returns:
     The new file.
   """
   directory = pathlib.Path(directory)
   directory.mkdir(parents=True, exist_ok=True)
-  old_paths = _event_paths(directory)
-  path = _next_path(directory, '')
+  old_paths = event_files.event_paths(directory)
+  path = event_files.next_path(directory, '')
   by_step = {(step, tag): (time, value) for step, time, tag, value in events}
   temporary = directory / _TEMPORARY_NAME
   temporary.unlink(missing_ok=True)
-  event_file = _EventFile(temporary)
+  event_file = event_files.EventFile(temporary)
   try:
     # A run's first mark is no restart to the Python reader; the second is.
     for _ in range(2):
@@ -288,7 +299,7 @@ def rewrite(
       event_file.write(
         step=step,
         wall_time=wall_time,
-        summary={'value': [{'tag': tag, 'simple_value': float(value)}]},
+        summary={'value': [_summary_value(tag, value)]},
       )
     event_file.sync()
   finally:
@@ -358,53 +369,25 @@ def code_block(text: str) -> str:
   return '\n'.join(f'    {line}' for line in text.splitlines())
 
 
-class _EventFile:
-  """Records of one file, each handed over whole and at once."""
+def _summary_value(
+  tag: str, value: float | histograms.Histogram
+) -> dict[str, Any]:
+  """Returns the fields of a `Summary.Value` message."""
+  if not isinstance(value, histograms.Histogram):
+    return {'tag': tag, 'simple_value': float(value)}
+  from tensorboard.compat.proto import types_pb2
+  from tensorboard.plugins.histogram import metadata
 
-  def __init__(self, path: pathlib.Path):
-    from tensorboard.summary.writer import record_writer
-
-    # Exclusive: an event file is never written to by two.
-    self._file: BinaryIO = open(path, 'xb')  # noqa: SIM115
-    self._records = record_writer.RecordWriter(self._file)
-    self.write(file_version='brain.Event:2')
-
-  def write(
-    self, *, step: int = 0, wall_time: float | None = None, **what: Any
-  ) -> None:
-    from tensorboard.compat.proto import event_pb2
-
-    if wall_time is None:
-      wall_time = time.time()
-    event = event_pb2.Event(step=step, wall_time=wall_time, **what)
-    with system_errors.naming(self._file.name):
-      self._records.write(event.SerializeToString())
-      self._file.flush()
-
-  def sync(self) -> None:
-    with system_errors.naming(self._file.name):
-      os.fsync(self._file.fileno())
-
-  def close(self) -> None:
-    self._file.close()
-
-
-def _event_paths(directory: pathlib.Path) -> list[pathlib.Path]:
-  return sorted(
-    path
-    for path in directory.iterdir()
-    if 'tfevents' in path.name and path.is_file()
-  )
-
-
-def _next_path(directory: pathlib.Path, suffix: str) -> pathlib.Path:
-  """Returns a path that readers, who sort by name, read after all others."""
-  seconds = int(time.time())
-  # Two files of one second, or of two machines whose clocks differ.
-  for path in _event_paths(directory):
-    match = re.search(r'tfevents\.(\d+)', path.name)
-    if match:
-      seconds = max(seconds, int(match[1]) + 1)
-  host = re.sub(r'[^A-Za-z0-9.-]', '_', socket.gethostname())
-  name = f'events.out.tfevents.{seconds:010d}.{host}.{os.getpid()}{suffix}'
-  return directory / name
+  edges = np.linspace(value.low, value.high, len(value.counts) + 1)
+  rows = np.stack([edges[:-1], edges[1:], np.array(value.counts)], axis=1)
+  return {
+    'tag': tag,
+    'metadata': metadata.create_summary_metadata(
+      display_name=None, description=None
+    ),
+    'tensor': {
+      'dtype': types_pb2.DT_DOUBLE,
+      'tensor_shape': {'dim': [{'size': size} for size in rows.shape]},
+      'tensor_content': rows.tobytes(),
+    },
+  }

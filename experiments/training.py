@@ -1,6 +1,7 @@
 """trax's training loop: many steps a call, exact to resume, orderly to stop."""
 
 import contextlib
+import copy
 import gzip
 import io
 import logging
@@ -14,6 +15,7 @@ import numpy as np
 from experiments import (
   batches,
   files,
+  histograms,
   programs,
   run_dir,
   trax_repairs,
@@ -73,6 +75,7 @@ class Loop(training.Loop):
     records: Records,
     ema_decay: float | None = None,
     patience: int | None = None,
+    counted: histograms.Histograms | None = None,
     stop_signal: Callable[[], int | None] = lambda: None,
     on_records: Callable[[list[Record]], None] = lambda records: None,
   ):
@@ -92,6 +95,7 @@ class Loop(training.Loop):
         much of itself at each step; None: evaluate the weights.
       patience: how many evaluations in a row may fail to improve the metric
         that `checkpoints` keep the best by, before training ends; None: any.
+      counted: gets the histograms of each evaluation; None: none are made.
       stop_signal: asked between calls; a signal's number ends the run.
       on_records: told of each group of new records, and of all restored ones.
     """
@@ -108,6 +112,7 @@ class Loop(training.Loop):
       )
     self._n_steps = n_steps
     self._patience = patience
+    self._counted = counted
     self._checkpoints = checkpoints
     self._records = records
     checkpoints.check_metric(
@@ -127,6 +132,8 @@ class Loop(training.Loop):
         )
       ),
     )
+    if counted is not None:
+      self._gradients = histograms.gradients_fn(self._trainer.model_with_loss)
     # The average starts as the weights themselves.
     layer = self._trainer.accelerated_model_with_loss
     self._average = () if ema_decay is None else layer.weights
@@ -321,6 +328,7 @@ class Loop(training.Loop):
     for record in new:
       if not np.isfinite(record.value):
         raise Diverged(self.step, record.value)
+    self._count()
     self._records.append(new)
     self._on_records(new)
     logging.info(
@@ -333,6 +341,18 @@ class Loop(training.Loop):
         for record in new
         if record.metric.startswith('metrics/')
       ),
+    )
+
+  def _count(self) -> None:
+    """Counts the weights, and the gradients that the next step will compute."""
+    if self._counted is None:
+      return
+    state = self._train_state()
+    batch = next(copy.copy(self._tasks[0].labeled_data))
+    gradients = self._gradients(state.weights, state.state, state.rng, batch)
+    # Of model and loss, which has no weights.
+    self._counted.add(
+      self.step, self.model, weights=state.weights[0], gradients=gradients[0]
     )
 
   def _stat(self, name: str) -> np.ndarray:
@@ -376,6 +396,7 @@ class Loop(training.Loop):
           'stats': names,
           'eval_position': self._eval_tasks[0].labeled_data.position,
           'records': [list(record) for record in self._records],
+          'histograms': self._counted.to_json() if self._counted else [],
         },
         metrics={
           record.metric: record.value
@@ -438,6 +459,8 @@ class Loop(training.Loop):
       stats = checkpoint.leaves[-len(record['stats']) :]
       self._stats = [dict(zip(record['stats'], stats, strict=True))]
     self._records.replace(Record(*values) for values in record['records'])
+    if self._counted is not None:
+      self._counted.restore(record['histograms'])
     for old in self._records:
       self._history.append(old.split, old.metric, old.step, old.value)
     self._on_records(list(self._records))
