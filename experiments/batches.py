@@ -148,7 +148,7 @@ def _rows(tokens, indices: np.ndarray, length: int) -> np.ndarray:
   """Returns int32 [n, length]: the ids of the examples and then zeros."""
   ids = np.asarray(tokens.ids)
   starts = tokens.offsets[indices]
-  lengths = tokens.offsets[indices + 1] - starts
+  lengths = tokens.lengths[indices]
   assert not len(lengths) or lengths.max() <= length
   # A row is a window over the flat ids, wiped behind its example's end: twice
   # the speed of an index for each id. Windows must not pass the end of the ids.

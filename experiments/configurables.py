@@ -61,6 +61,8 @@ def experiment(
   model,
   n_steps,
   seed=0,
+  lower_case=False,
+  truncate=False,
   keep_checkpoints=2,
   best_metric=None,
   best_direction='maximize',
@@ -77,6 +79,9 @@ def experiment(
     model: function of (vocab_size, n_classes, mode) that returns a layer.
     n_steps: training steps in total.
     seed: seeds weights, dropout and the order of the data.
+    lower_case: whether texts are made lower-case first.
+    truncate: whether longer examples keep their first tokens, as many as
+      FilterByLength.max_length; else they are left out.
     keep_checkpoints: how many of the newest checkpoints are kept.
     best_metric: of the sampled evaluation, e.g. 'metrics/Accuracy'; the
       checkpoint with the best value is kept besides. None keeps no best.

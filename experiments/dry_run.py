@@ -125,8 +125,8 @@ def _vocabulary(source: datasets.Source, aside: pathlib.Path):
   if config.parameters('Tokenize')['vocab_file'] is None:
     found = texts.find_vocabulary(
       source=source,
-      vocab_size=config.parameters('experiment')['vocab_size'],
       cache_dir=cache.cache_dir(),
+      **experiment.vocabulary_parameters(),
     )
     if found is not None:
       return found

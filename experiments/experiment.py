@@ -20,7 +20,7 @@ class Data(NamedTuple):
 
   Attributes:
     source: the data set.
-    vocabulary: its subword vocabulary.
+    vocabulary: its vocabulary.
     train: token ids and labels of what is trained on.
     test: those of what the exact evaluation is of.
     validation: those of what the sampled evaluations are of: a part of its own
@@ -64,6 +64,20 @@ def open_source(cache_dir: pathlib.Path) -> datasets.Source:
   return source
 
 
+def vocabulary_parameters() -> dict[str, Any]:
+  """Returns the applied config's arguments for building a vocabulary.
+
+  Returns:
+    'vocab_size', 'vocab_type' and 'lower_case'.
+  """
+  parameters = config.parameters('experiment')
+  return {
+    'vocab_size': parameters['vocab_size'],
+    'vocab_type': config.parameters('Tokenize')['vocab_type'],
+    'lower_case': parameters['lower_case'],
+  }
+
+
 @programs.keeping
 def open_vocabulary(
   source: datasets.Source, cache_dir: pathlib.Path
@@ -75,17 +89,25 @@ def open_vocabulary(
     cache_dir: where a built one is kept.
 
   Raises:
-    UserError: it cannot be had, or has more pieces than the embedding has rows.
+    UserError: it cannot be had, is of another kind than VOCAB_TYPE, or has more
+      pieces than the embedding has rows.
   """
   tokenize = config.parameters('Tokenize')
-  vocab_size = config.parameters('experiment')['vocab_size']
+  built = vocabulary_parameters()
+  vocab_size, vocab_type = built['vocab_size'], built['vocab_type']
   if tokenize['vocab_file'] is None:
-    return text.build_vocabulary(
-      source=source, vocab_size=vocab_size, cache_dir=cache_dir
-    )
+    return text.build_vocabulary(source=source, cache_dir=cache_dir, **built)
   vocabulary = text.load_vocabulary(
-    vocab_file=tokenize['vocab_file'], vocab_dir=tokenize.get('vocab_dir')
+    vocab_file=tokenize['vocab_file'],
+    vocab_dir=tokenize.get('vocab_dir'),
+    lower_case=built['lower_case'],
   )
+  if vocab_type == 'word' and vocabulary.kind != 'word':
+    raise UserError(
+      f'VOCAB_TYPE is {vocab_type!r}, but {vocabulary.path} is a '
+      f'{vocabulary.kind} vocabulary. Bind VOCAB_FILE = None to build one of '
+      "words, or leave VOCAB_TYPE = 'subword'."
+    )
   if vocabulary.size > vocab_size:
     raise UserError(
       f'{vocabulary.path} has {vocabulary.size} pieces, the embedding has '
@@ -111,13 +133,49 @@ def open_data(
     UserError: the data set is damaged, or the cache cannot be written.
   """
   tokens = {
-    split: text.tokenize_split(
-      source=source, split=split, vocabulary=vocabulary, cache_dir=cache_dir
+    split: cut(
+      text.tokenize_split(
+        source=source, split=split, vocabulary=vocabulary, cache_dir=cache_dir
+      )
     )
     for split in source.splits
   }
+  for split, each in tokens.items():
+    if each.n_cut:
+      logging.info(
+        '%d of %d %s examples are cut to their first %d tokens',
+        each.n_cut,
+        len(each),
+        split,
+        each.max_length,
+      )
   tokens.setdefault('validation', tokens['test'])
   return Data(source, vocabulary, **tokens)
+
+
+def cut(tokens: text.Tokens) -> text.Tokens:
+  """Returns tokens as the applied config has them: whole, or cut to a length.
+
+  Args:
+    tokens: of whole texts.
+  """
+  if not config.parameters('experiment')['truncate']:
+    return tokens
+  return tokens.cut(config.parameters('FilterByLength')['max_length'])
+
+
+def run_vocabulary(path: pathlib.Path) -> text.Vocabulary:
+  """Reads the vocabulary of a run, whose config is applied.
+
+  Args:
+    path: the file in the run directory.
+
+  Raises:
+    UserError: it cannot be read.
+  """
+  return text.load_vocabulary(
+    vocab_file=str(path), lower_case=vocabulary_parameters()['lower_case']
+  )
 
 
 def buckets() -> dict[str, Any]:

@@ -26,7 +26,6 @@ from experiments import (
   run_events,
   signals,
   tensorboard,
-  text,
 )
 from experiments.errors import UserError
 
@@ -111,7 +110,7 @@ def evaluate(output_dir: pathlib.Path) -> None:
   directory = run_dir.RunDir(output_dir).existing()
   run_config.apply_config(directory)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
-  vocabulary = text.load_vocabulary(vocab_file=str(directory.vocabulary))
+  vocabulary = experiment.run_vocabulary(directory.vocabulary)
   source = experiment.open_source(cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
   classifier, step = prediction.load_classifier(directory)
@@ -197,9 +196,7 @@ def _start_run(
         '--output_dir, or remove this one.'
       )
   # First, so that a directory with a config has all that the config needs.
-  files.write_atomic(
-    directory.vocabulary, pathlib.Path(data.vocabulary.path).read_bytes()
-  )
+  directory.store_vocabulary(data.vocabulary.path)
   directory.write_run(
     status=run_dir.RUNNING,
     overrides=dict(checked.overrides),

@@ -44,9 +44,7 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
   run_config.apply_config(directory)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
   classifier, _ = load_classifier(directory)
-  vocabulary = text.load_vocabulary(
-    vocab_file=str(directory.vocabulary), vocab_dir=None
-  )
+  vocabulary = experiment.run_vocabulary(directory.vocabulary)
   labels = directory.read_run()['labels']
   n_lines = n_errors = 0
   with _open(input_path) as file:
@@ -231,9 +229,8 @@ def _classify(
 ) -> None:
   """Adds label, probabilities and tokens, or an error, to each with a text."""
   open_answers = [answer for answer in answers if 'text' in answer]
-  tokens = text.tokens_of(
-    [answer['text'] for answer in open_answers], vocabulary
-  )
+  texts = [answer['text'] for answer in open_answers]
+  tokens = experiment.cut(text.tokens_of(texts, vocabulary))
   log_probs, kept = classifier.log_probs(tokens)
   rows = np.flatnonzero(kept).tolist()
   found: dict[int, tuple[int, list[float]]] = {}

@@ -62,6 +62,13 @@ DIVERGED = 'diverged'
 PRUNED = 'pruned'
 
 _LONGEST_NAME = 120
+# The name tells who reads a vocabulary; by the end of the original's name.
+_SUBWORDS = 'vocabulary.subword'
+_VOCABULARIES = {
+  '.json': 'vocabulary.tokenizer.json',
+  '.model': 'vocabulary.sentencepiece.model',
+  '.words': 'vocabulary.words',
+}
 _PACKAGES = (
   'trax',
   'jax',
@@ -134,7 +141,6 @@ class RunDir:
     self.metrics = self.path / 'metrics.jsonl'
     self.checkpoints = self.path / 'checkpoints'
     self.model = self.path / 'model.pkl.gz'
-    self.vocabulary = self.path / 'vocabulary.subword'
     self.report = self.path / 'report'
     self.lock = self.path / '.lock'
     # What a sweep's worker prints while it works on this run.
@@ -144,6 +150,26 @@ class RunDir:
     """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
     return self.path / split
 
+  @property
+  def vocabulary(self) -> pathlib.Path:
+    """The copy of the vocabulary; where there is none, that of subwords."""
+    for name in _VOCABULARIES.values():
+      if (self.path / name).exists():
+        return self.path / name
+    return self.path / _SUBWORDS
+
+  def store_vocabulary(self, original: pathlib.Path) -> None:
+    """Copies a vocabulary, in place of any that is there.
+
+    Args:
+      original: its file.
+    """
+    content = original.read_bytes()
+    name = _VOCABULARIES.get(original.suffix, _SUBWORDS)
+    if self.vocabulary.name != name:
+      self.vocabulary.unlink(missing_ok=True)
+    files.write_atomic(self.path / name, content)
+
   def is_free(self) -> bool:
     """Tells whether a run may begin here: nothing that is not its own is there.
 
@@ -151,7 +177,8 @@ class RunDir:
     """
     own = {
       self.lock.name,
-      self.vocabulary.name,
+      *_VOCABULARIES.values(),
+      _SUBWORDS,
       self.run.name,
       self.log.name,
     }

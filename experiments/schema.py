@@ -134,6 +134,9 @@ BOUNDARIES = _spec(
 SIZES = _spec(
   'whole numbers of at least 1, such as [64, 32, 8]', _are_sizes, list
 )
+VOCAB_TYPE = _spec(
+  "'subword' or 'word'", lambda value: value in ('subword', 'word')
+)
 DIRECTION = _spec(
   "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
 )
@@ -183,17 +186,23 @@ MACROS: Mapping[str, MacroEntry] = {
     optional(STRING),
     "where prepared data sets are; None: `TFDS_DATA_DIR`, else TFDS's default",
   ),
+  'LOWER_CASE': MacroEntry(BOOLEAN, 'whether texts are made lower-case first'),
   'VOCAB_FILE': MacroEntry(
     optional(STRING),
-    'a subword vocabulary; None builds one from the train split',
+    'a subword vocabulary, or a .json, .model or .words file; None builds one '
+    'from the train split',
   ),
   'VOCAB_DIR': MacroEntry(
     optional(STRING),
     "where it is; None: the working directory, then trax's public bucket",
   ),
+  'VOCAB_TYPE': MacroEntry(VOCAB_TYPE, 'what `VOCAB_FILE = None` builds'),
   'VOCAB_SIZE': MacroEntry(SIZE, 'rows of the embedding'),
   'MAX_LENGTH': MacroEntry(
     SIZE, 'longer examples are dropped and counted, in tokens'
+  ),
+  'TRUNCATE': MacroEntry(
+    BOOLEAN, 'whether they keep their first `MAX_LENGTH` tokens instead'
   ),
   'BUCKET_BOUNDARIES': MacroEntry(BOUNDARIES, 'padded lengths, in tokens'),
   'BUCKET_BATCH_SIZES': MacroEntry(
@@ -251,6 +260,7 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
   'trax.data.Tokenize': {
     'vocab_file': optional(STRING),
     'vocab_dir': optional(STRING),
+    'vocab_type': VOCAB_TYPE,
   },
   'trax.data.FilterByLength': {'max_length': SIZE, 'min_length': COUNT},
   'trax.data.BucketByLength': {
@@ -264,6 +274,8 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'model': FUNCTION,
     'n_steps': SIZE,
     'seed': SEED,
+    'lower_case': BOOLEAN,
+    'truncate': BOOLEAN,
     'keep_checkpoints': SIZE,
     'best_metric': optional(STRING),
     'best_direction': DIRECTION,
@@ -290,7 +302,6 @@ SET_BY_FRAMEWORK: Mapping[tuple[str, str], str] = {
   ('TFDS', 'use_alt_eval'): 'SPLITS says what is read',
   ('TFDS', 'shuffle_train'): 'SEED gives the order of the data',
   ('Tokenize', 'keys'): 'KEYS says which text is read',
-  ('Tokenize', 'vocab_type'): 'vocabularies are subword vocabularies',
   ('FilterByLength', 'length_keys'): 'the length of the text counts',
   ('FilterByLength', 'length_axis'): 'the length of the text counts',
   ('BucketByLength', 'length_keys'): 'the length of the text counts',

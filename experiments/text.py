@@ -17,12 +17,9 @@ import typing
 import numpy as np
 
 from experiments import cache
-from experiments.vocabulary import (
-  Vocabulary,
-  build_vocabulary,
-  find_vocabulary,
-  load_vocabulary,
-)
+from experiments.vocabulary import Vocabulary
+from experiments.vocabulary_building import build_vocabulary, find_vocabulary
+from experiments.vocabulary_files import load_vocabulary
 
 __all__ = [
   'Tokens',
@@ -35,7 +32,7 @@ __all__ = [
   'tokens_of',
 ]
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _CHUNK_TEXTS = 1024
 
 
@@ -47,19 +44,35 @@ class Tokens:
     ids: uint16 or int32 [tokens], of all examples, one after the other.
     offsets: int64 [n + 1]; example i is ids[offsets[i]:offsets[i + 1]].
     labels: int32 [n].
+    max_length: Only so many ids of each example count, the first; None for all.
   """
 
   ids: np.ndarray
   offsets: np.ndarray
   labels: np.ndarray
+  max_length: int | None = None
 
   def __len__(self) -> int:
     return len(self.labels)
 
   @functools.cached_property
   def lengths(self) -> np.ndarray:
-    """Length of each example in tokens, int32 [n]."""
-    return np.diff(self.offsets).astype(np.int32)
+    """Length of each example in tokens, at most `max_length`; int32 [n]."""
+    lengths = np.diff(self.offsets)
+    if self.max_length is not None:
+      lengths = np.minimum(lengths, self.max_length)
+    return lengths.astype(np.int32)
+
+  @property
+  def n_cut(self) -> int:
+    """Number of examples that have more than `max_length` tokens."""
+    if self.max_length is None:
+      return 0
+    return int(np.count_nonzero(np.diff(self.offsets) > self.max_length))
+
+  def cut(self, max_length: int) -> 'Tokens':
+    """Returns these, but of each example at most so many ids, the first."""
+    return dataclasses.replace(self, max_length=max_length)
 
   @classmethod
   def from_lists(
@@ -81,11 +94,9 @@ class Tokens:
 
 def tokens_of(texts: typing.Sequence[str], vocabulary: Vocabulary) -> Tokens:
   """Returns the token ids of texts in memory, with 0 for every label."""
-  encoded = [vocabulary.encode_bytes(text) for text in texts]
+  ids, sizes = vocabulary.encode_batch(texts)
   offsets = np.zeros(len(texts) + 1, np.int64)
-  itemsize = vocabulary.dtype.itemsize
-  np.cumsum([len(e) // itemsize for e in encoded], out=offsets[1:])
-  ids = np.frombuffer(b''.join(encoded), vocabulary.dtype)
+  np.cumsum(sizes, out=offsets[1:])
   return Tokens(ids, offsets, np.zeros(len(texts), np.int32))
 
 
@@ -152,8 +163,7 @@ def _entry(
     source.fingerprint,
     source.splits[split],
     tuple(source.keys),
-    vocabulary.fingerprint,
-    vocabulary.dtype.str,
+    vocabulary.identity,
   )
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
   stem = re.sub(r'[^\w.-]+', '_', f'{source.full_name}-{split}')
@@ -186,15 +196,14 @@ def _write(
   ):
     offsets_file.write(np.zeros(1, np.int64).tobytes())
     for texts, labels in source.read(split, batch_size=_CHUNK_TEXTS):
-      encoded = [vocabulary.encode_bytes(text) for text in texts]
-      sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
-      ends = n_tokens + np.cumsum(sizes // vocabulary.dtype.itemsize)
+      ids, sizes = vocabulary.encode_batch(texts)
+      ends = n_tokens + np.cumsum(sizes)
       arrays = (
-        (ids_file, b''.join(encoded)),
+        (ids_file, ids.tobytes()),
         (offsets_file, ends.tobytes()),
         (labels_file, np.asarray(labels, np.int32).tobytes()),
       )
-      n_texts += len(encoded)
+      n_texts += len(texts)
       n_bytes += sum(len(content) for _, content in arrays)
       try:
         for file, content in arrays:
@@ -206,7 +215,7 @@ def _write(
         needed = n_bytes * max(expected, n_texts) // n_texts
         raise cache.FullDiskError(needed) from error
       n_tokens = int(ends[-1])
-      progress.update(len(encoded))
+      progress.update(len(texts))
   seconds = time.monotonic() - start
   logging.info(
     'Tokenized %d texts of %s into %d tokens in %.1f s.',

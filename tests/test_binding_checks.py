@@ -203,7 +203,7 @@ BAD = [
   ),
   Bad(
     '--gin_bindings="Tokenize.vocab_type=\'char\'": Tokenize.vocab_type '
-    'cannot be bound: vocabularies are subword vocabularies.',
+    "must be 'subword' or 'word', not 'char'.",
     flags=["Tokenize.vocab_type='char'"],
   ),
   Bad(
