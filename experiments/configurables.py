@@ -69,6 +69,8 @@ def experiment(
   patience=None,
   ema_decay=None,
   clip_grad_norm=None,
+  histograms=False,
+  projector=True,
 ):
   """What the framework itself reads from gin; see gin/base.gin.
 
@@ -92,6 +94,8 @@ def experiment(
       their place, keeps of itself at each step; None: there is no average.
     clip_grad_norm: the largest L2 norm of the gradient of all weights; None:
       any, or what the optimizer says.
+    histograms: whether weights and gradients are counted at each evaluation.
+    projector: whether the embeddings are written for TensorBoard's projector.
   """
   raise AssertionError('experiment holds values and is never called.')
 

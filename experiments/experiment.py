@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments import batches, checkpoints, config, programs, quiet, text
+from experiments import (
+  batches,
+  checkpoints,
+  config,
+  histograms,
+  programs,
+  quiet,
+  text,
+)
 from experiments.datasets import known_sources
 from experiments.datasets import source as datasets
 from experiments.errors import UserError
@@ -245,11 +253,14 @@ def instance(configurable_or_instance):
   return value() if is_function else value
 
 
-def make_loop(data: Data, **options) -> 'training.Loop':
+def make_loop(
+  data: Data, *, counted: histograms.Histograms, **options
+) -> 'training.Loop':
   """Makes the loop of the applied config.
 
   Args:
     data: the tokenized data set.
+    counted: gets the histograms, if the config wants them.
     **options: `checkpoints`, `records`, `stop_signal` and `on_records` of Loop.
 
   Raises:
@@ -295,5 +306,6 @@ def make_loop(data: Data, **options) -> 'training.Loop':
     random_seed=seed,
     ema_decay=parameters['ema_decay'],
     patience=parameters['patience'],
+    counted=counted if parameters['histograms'] else None,
     **options,
   )

@@ -243,6 +243,7 @@ def _train(
         data,
         checkpoints=experiment.open_checkpoints(directory.checkpoints),
         records=records.Records(directory.metrics),
+        counted=events.histograms,
         stop_signal=stop_signal,
         on_records=record,
       )

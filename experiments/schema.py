@@ -282,6 +282,8 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'patience': optional(SIZE),
     'ema_decay': optional(FRACTION),
     'clip_grad_norm': optional(POSITIVE),
+    'histograms': BOOLEAN,
+    'projector': BOOLEAN,
   },
   'trax.supervised.training.TrainTask': {
     'optimizer': OPTIMIZER,
