@@ -212,18 +212,19 @@ NOT_A_CLASS = 'expected one class of a fixed set (a TFDS ClassLabel)'
     (('text', 'zzz'), f"KEYS: 'toy_weather/daily' has no key 'zzz'.\n{HAS}"),
     (('label', 'text'), f"KEYS: 'label' {OF} is a class, not one text (the "
      f'label comes last).\n{HAS}'),
-    (('score', 'label'), f"KEYS: 'score' {OF} is a float32 (regression), not "
+    (('score', 'label'), f"KEYS: 'score' {OF} is a float32, not "
      f'one text (the label comes last).\n{HAS}'),
     (('tokens', 'label'), f"KEYS: 'tokens' {OF} is a sequence, not one text "
      f'(the label comes last).\n{HAS}'),
     (('text', 'title'), f"KEYS: the label 'title' {OF} is a text; "
      f'{NOT_A_CLASS}.\n{HAS}'),
-    (('text', 'score'), f"KEYS: the label 'score' {OF} is a float32 "
-     f'(regression); {NOT_A_CLASS}.\n{HAS}'),
+    (('text', 'score'), f"KEYS: the label 'score' {OF} is a float32: "
+     f'regression is not supported; {NOT_A_CLASS}.\n{HAS}'),
     (('text', 'year'), f"KEYS: the label 'year' {OF} is an int64 without class "
      f'names; {NOT_A_CLASS}.\n{HAS}'),
     (('text', 'tags'), f"KEYS: the label 'tags' {OF} is several classes for "
-     f'each text (multi-label); {NOT_A_CLASS}.\n{HAS}'),
+     'each text: multi-label classification is not supported; '
+     f'{NOT_A_CLASS}.\n{HAS}'),
     (('text', 'place'), f"KEYS: the label 'place' {OF} is a group of features; "
      f'{NOT_A_CLASS}.\n{HAS}'),
     (('text', 'only'), f"KEYS: the label 'only' {OF} has 1 class; expected at "

@@ -59,9 +59,11 @@ def check_keys(
       )
   label = keys[-1]
   if label not in classes:
+    kind, task = _kind(features[label]), _other_task(features[label])
+    reason = f': {task} is not supported' if task else ''
     raise errors.UserError(
-      f'KEYS: the label {label!r} of {dataset!r} is {_kind(features[label])}; '
-      f'expected one class of a fixed set (a TFDS ClassLabel).\n{has}'
+      f'KEYS: the label {label!r} of {dataset!r} is {kind}{reason}; expected '
+      f'one class of a fixed set (a TFDS ClassLabel).\n{has}'
     )
   names = tuple(features[label].names)
   if len(names) < 2:
@@ -93,7 +95,7 @@ def _kind(feature: Any) -> str:
     return 'a class' if feature.num_classes else 'a class without a known set'
   if isinstance(feature, tfds.features.Sequence):
     if _is_class(feature.feature):
-      return 'several classes for each text (multi-label)'
+      return 'several classes for each text'
     return 'a sequence'
   if isinstance(feature, tfds.features.FeaturesDict):
     return 'a group of features'
@@ -102,8 +104,21 @@ def _kind(feature: Any) -> str:
   if feature.shape != ():
     return f'an array of shape {feature.shape}'
   if np.issubdtype(feature.np_dtype, np.floating):
-    return f'a {np.dtype(feature.np_dtype).name} (regression)'
+    return f'a {np.dtype(feature.np_dtype).name}'
   return f'an {np.dtype(feature.np_dtype).name} without class names'
+
+
+def _other_task(feature: Any) -> str | None:
+  """Names the task that a label is for, if it is none of ours."""
+  import tensorflow_datasets as tfds
+
+  if isinstance(feature, tfds.features.FeaturesDict) or _is_text(feature):
+    return None
+  if isinstance(feature, tfds.features.Sequence) or feature.shape != ():
+    return 'multi-label classification'
+  if np.issubdtype(feature.np_dtype, np.floating):
+    return 'regression'
+  return None
 
 
 def _quoted(names: Iterable[str]) -> str:
