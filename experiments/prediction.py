@@ -27,10 +27,11 @@ _LINES_AT_ONCE = 4096
 def predict(output_dir: pathlib.Path, input_path: str) -> None:
   """Classifies texts; prints one JSON object a line, in the order of the input.
 
-  The input holds one text a line, or JSON objects with a 'text' and perhaps an
-  'id', which is passed through. It is read as JSON if its name ends in .jsonl
-  or its first line that is not empty starts with '{'. A line that cannot be
-  classified is answered in its place with an 'error'.
+  The input holds one text a line, or JSON objects with a 'text', or with the
+  text keys of the run's KEYS, which are joined as in training, and perhaps with
+  an 'id', which is passed through. It is read as JSON if its name ends in
+  .jsonl or its first line that is not empty starts with '{'. A line that cannot
+  be classified is answered in its place with an 'error'.
 
   Args:
     output_dir: a run directory with a checkpoint.
@@ -46,12 +47,13 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
   classifier, _ = load_classifier(directory)
   vocabulary = experiment.run_vocabulary(directory.vocabulary)
   labels = directory.read_run()['labels']
+  text_keys = experiment.source_parameters()['keys'][:-1]
   n_lines = n_errors = 0
   with _open(input_path) as file:
     for lines in _chunks(file, _LINES_AT_ONCE):
       if not n_lines:
         is_json = _is_json(input_path, lines)
-      parsed = [_parse(line, is_json) for line in lines]
+      parsed = [_parse(line, is_json, text_keys) for line in lines]
       _classify(parsed, classifier, vocabulary, labels)
       for answer in parsed:
         answer.pop('text', None)
@@ -196,8 +198,17 @@ def _is_json(path: str, lines: list[bytes]) -> bool:
   return path.endswith('.jsonl') or first.lstrip().startswith(b'{')
 
 
-def _parse(line: bytes, is_json: bool) -> dict[str, Any]:
-  """Returns {'text': …} or {'error': …}, with the 'id' if there is one."""
+def _parse(
+  line: bytes, is_json: bool, text_keys: Sequence[str]
+) -> dict[str, Any]:
+  """Returns {'text': …} or {'error': …}, with the 'id' if there is one.
+
+  Args:
+    line: as it was read.
+    is_json: whether it holds a JSON object.
+    text_keys: which of its fields make up a text, if it has any of them;
+      otherwise 'text' does.
+  """
   try:
     decoded = line.decode('utf-8').strip()
   except UnicodeDecodeError as error:
@@ -213,9 +224,11 @@ def _parse(line: bytes, is_json: bool) -> dict[str, Any]:
   if not isinstance(value, dict):
     return {'error': 'not a JSON object'}
   answer = {'id': value['id']} if 'id' in value else {}
-  content = value.get('text')
-  if not isinstance(content, str):
-    return {**answer, 'error': "no 'text' that is a string"}
+  names = text_keys if any(key in value for key in text_keys) else ['text']
+  for name in names:
+    if not isinstance(value.get(name), str):
+      return {**answer, 'error': f'no {name!r} that is a string'}
+  content = ' '.join(value[name] for name in names)
   if not content.strip():
     return {**answer, 'error': 'empty text'}
   return {**answer, 'text': content}
