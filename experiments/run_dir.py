@@ -25,6 +25,7 @@ and `metrics`, and is always replaced as a whole.
     n_examples    int: how many examples it is of
     n_dropped     int: how many were left out for their length
     accuracy, cross_entropy (mean, in nats), macro_f1    float
+    expected_calibration_error    float: `calibration.Calibration.error`
     label_names   list: the classes of the lists below
     precision, recall, f1, support    lists, one value a class
     confusion     list of rows: [expected][predicted], counts
@@ -142,6 +143,10 @@ class RunDir:
     self.checkpoints = self.path / 'checkpoints'
     self.model = self.path / 'model.pkl.gz'
     self.report = self.path / 'report'
+    # Where TensorBoard looks for what its projector shows.
+    self.projector = (
+      self.path / 'plugins' / 'org_tensorflow_tensorboard_projector'
+    )
     self.lock = self.path / '.lock'
     # What a sweep's worker prints while it works on this run.
     self.log = self.path / 'log.txt'
@@ -299,6 +304,7 @@ class RunDir:
       self.path,
       self.checkpoints,
       self.report,
+      self.projector,
       *map(self.events, ('train', 'eval', 'test')),
     ):
       for file in directory.glob('.*.tmp'):
