@@ -9,7 +9,12 @@ from experiments import batches, programs
 
 
 class Classifier:
-  """A trained model, ready to be asked."""
+  """A trained model, ready to be asked.
+
+  Attributes:
+    model: the trax layer.
+    weights: its tree of weights.
+  """
 
   def __init__(
     self,
@@ -41,7 +46,7 @@ class Classifier:
       return log_probs
 
     self._forward = programs.kept('forward', lambda: jax.jit(forward))
-    self._weights, self._state = weights, state
+    self.model, self.weights, self._state = model, weights, state
     self._buckets: dict[str, Any] = {
       'boundaries': boundaries,
       'batch_sizes': batch_sizes,
@@ -65,7 +70,7 @@ class Classifier:
     kept = np.zeros(n, bool)
     for inputs, _, _, indices in batches.single_pass(tokens, **self._buckets):
       rows = indices >= 0
-      output = np.asarray(self._forward(self._weights, self._state, inputs))
+      output = np.asarray(self._forward(self.weights, self._state, inputs))
       if results is None:
         results = np.full((n, output.shape[1]), np.nan, np.float32)
       results[indices[rows]] = output[rows]
