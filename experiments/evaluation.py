@@ -7,10 +7,15 @@ import time
 import numpy as np
 
 from experiments import (
+  by_length,
+  calibration,
+  config,
   experiment,
   inference,
   metrics,
+  mistakes_page,
   prediction,
+  projector,
   records,
   report,
   run_dir,
@@ -19,6 +24,9 @@ from experiments import (
 )
 
 _N_SHOWN_PREDICTIONS = 5
+# Of the report, what TensorBoard shows as well.
+_PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
+_IDS_AT_ONCE = 2**20
 
 
 def evaluate_run(
@@ -42,9 +50,12 @@ def evaluate_run(
   n_dropped = int(np.sum(~kept))
   if n_dropped:
     logging.info('%d test examples are too long and left out', n_dropped)
+  outcome = {
+    'log_probs': log_probs[kept],
+    'targets': np.asarray(data.test.labels)[kept],
+  }
   evaluation = metrics.evaluate_log_probs(
-    log_probs=log_probs[kept],
-    targets=np.asarray(data.test.labels)[kept],
+    **outcome,
     label_names=data.source.label_names,
     n_dropped=n_dropped,
   )
@@ -59,9 +70,20 @@ def evaluate_run(
     )
     for i in shown
   ]
+  predicted = outcome['log_probs'].argmax(axis=-1)
   report.write_report(
-    directory.report, evaluation=evaluation, predictions=examples
+    directory.report,
+    evaluation=evaluation,
+    calibrated=calibration.calibrate(**outcome),
+    lengths=by_length.accuracy_by_length(
+      lengths=np.asarray(data.test.lengths)[kept],
+      correct=predicted == outcome['targets'],
+    ),
+    mistakes=_worst_mistakes(data, log_probs, kept),
+    predictions=examples,
   )
+  if config.parameters('experiment')['projector']:
+    _write_projector(directory, data, classifier)
   values = {
     f'exact/{name}': value for name, value in evaluation.scalars().items()
   }
@@ -69,8 +91,9 @@ def evaluate_run(
   run_events.take_back(events, [])
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
-    png = (directory.report / 'confusion_matrix.png').read_bytes()
-    writer.image('confusion_matrix', png, step)
+    for name in _PICTURES:
+      png = (directory.report / f'{name}.png').read_bytes()
+      writer.image(name, png, step)
     markdown = (directory.report / 'predictions.md').read_text()
     writer.text('predictions', markdown, step)
   kept_records = [
@@ -90,8 +113,65 @@ def evaluate_run(
   return _format(evaluation, examples)
 
 
+def _worst_mistakes(
+  data: experiment.Data, log_probs: np.ndarray, kept: np.ndarray
+) -> list[mistakes_page.Mistake]:
+  """Returns those in which the model is surest, the surest first.
+
+  Args:
+    data: the data of the run.
+    log_probs: float32 [examples, classes] of the test split.
+    kept: bool [examples], which of them count.
+  """
+  targets = np.asarray(data.test.labels)
+  # Where an example does not count, there are NaNs.
+  predicted = np.where(kept, log_probs.argmax(axis=-1), targets)
+  wrong = np.flatnonzero(predicted != targets)
+  order = np.argsort(-log_probs[wrong, predicted[wrong]], kind='stable')
+  mistakes = []
+  for i in wrong[order][: mistakes_page.MAX_MISTAKES].tolist():
+    ids = _ids(data.test, i)
+    probabilities = np.exp(log_probs[i].astype(np.float64)).clip(max=1)
+    mistakes.append(
+      mistakes_page.Mistake(
+        example=i,
+        text=data.vocabulary.decode(ids),
+        expected=data.source.label_names[int(targets[i])],
+        predicted=data.source.label_names[int(predicted[i])],
+        confidence=float(probabilities[predicted[i]]),
+        expected_probability=float(probabilities[targets[i]]),
+        n_tokens=len(ids),
+      )
+    )
+  return mistakes
+
+
+def _write_projector(
+  directory: run_dir.RunDir,
+  data: experiment.Data,
+  classifier: inference.Classifier,
+) -> None:
+  """Writes the embeddings for TensorBoard, with how common tokens are."""
+  ids, size = data.train.ids, data.vocabulary.size
+  counts = np.zeros(size, np.int64)
+  # NumPy makes int64 of what it counts.
+  for start in range(0, len(ids), _IDS_AT_ONCE):
+    counts += np.bincount(ids[start : start + _IDS_AT_ONCE], minlength=size)
+  projector.write_projector(
+    directory.projector,
+    embeddings=projector.token_embeddings(
+      classifier.model,
+      classifier.weights,
+      config.parameters('experiment')['vocab_size'],
+    ),
+    piece=data.vocabulary.piece,
+    counts=counts,
+  )
+
+
 def _ids(tokens, i: int) -> np.ndarray:
-  return np.asarray(tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]])
+  start = tokens.offsets[i]
+  return np.asarray(tokens.ids[start : start + tokens.lengths[i]])
 
 
 def show_finished(directory: run_dir.RunDir) -> None:
@@ -100,8 +180,9 @@ def show_finished(directory: run_dir.RunDir) -> None:
   path = directory.report / 'predictions.jsonl'
   examples = []
   try:
-    lines = path.read_text().splitlines() if path.is_file() else []
-    examples = [report.Prediction(**json.loads(line)) for line in lines]
+    # Not splitlines(), which splits texts at their own separators, too.
+    lines = path.read_text().split('\n') if path.is_file() else []
+    examples = [report.Prediction(**json.loads(line)) for line in lines if line]
   except (TypeError, ValueError) as error:
     logging.warning('%s is damaged: %s', path, error)
   print(_format(evaluation, examples))

@@ -1,4 +1,4 @@
-"""What a person reads after a run: tables, a picture, example predictions."""
+"""What a person reads after a run: tables, pictures, predictions, mistakes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ import os
 import pathlib
 import re
 import textwrap
-import unicodedata
-import warnings
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
-
-from experiments import files, metrics
+from experiments import (
+  by_length,
+  calibration,
+  files,
+  metrics,
+  mistakes_page,
+  plain_text,
+  report_plots,
+)
 
 # Characters that mean something to Markdown within a line. References, because
 # escapes by backslash differ between Markdown dialects.
@@ -27,10 +30,6 @@ _MARKDOWN_START = re.compile(r'^(\d*)([#+\-=:.)])')
 
 _MAX_TEXT_LENGTH = 300
 _MAX_PROBABILITIES = 5
-_MAX_NAME_LENGTH = 24
-# Beyond these many classes a cell has no room for the percentage, for any text.
-_MAX_CLASSES_WITH_PERCENT = 12
-_MAX_CLASSES_WITH_COUNT = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +55,9 @@ def write_report(
   directory: str | os.PathLike[str],
   *,
   evaluation: metrics.Evaluation,
+  calibrated: calibration.Calibration,
+  lengths: Sequence[by_length.LengthBin],
+  mistakes: Sequence[mistakes_page.Mistake] = (),
   predictions: Sequence[Prediction] = (),
 ) -> list[pathlib.Path]:
   """Writes the report of a run, each file whole or not at all.
@@ -63,11 +65,17 @@ def write_report(
   * confusion_matrix.png, confusion_matrix.csv (rows expected, columns
     predicted)
   * per_class.csv: class, precision, recall, f1, support
+  * calibration.png, calibration.csv: a row a bin, empty where no example is
+  * accuracy_by_length.png, accuracy_by_length.csv: a row a bin
+  * mistakes.html
   * predictions.jsonl (all of each text) and predictions.md (its beginning)
 
   Args:
     directory: created if missing; files of an earlier report are replaced.
     evaluation: what is reported.
+    calibrated: its examples by confidence.
+    lengths: its examples by length.
+    mistakes: of it, the worst first.
     predictions: examples of it.
 
   Returns:
@@ -79,9 +87,16 @@ def write_report(
   directory = pathlib.Path(directory)
   directory.mkdir(parents=True, exist_ok=True)
   contents: dict[str, str | bytes] = {
-    'confusion_matrix.png': confusion_matrix_png(evaluation),
+    'confusion_matrix.png': report_plots.confusion_matrix_png(evaluation),
     'confusion_matrix.csv': _confusion_csv(evaluation),
     'per_class.csv': _per_class_csv(evaluation),
+    'calibration.png': report_plots.calibration_png(calibrated),
+    'calibration.csv': _calibration_csv(calibrated),
+    'accuracy_by_length.png': report_plots.accuracy_by_length_png(lengths),
+    'accuracy_by_length.csv': _csv(
+      [list(by_length.LengthBin._fields), *map(list, lengths)]
+    ),
+    'mistakes.html': mistakes_page.mistakes_html(evaluation, mistakes),
     'predictions.jsonl': ''.join(
       json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + '\n'
       for prediction in predictions
@@ -98,12 +113,13 @@ def format_evaluation(evaluation: metrics.Evaluation) -> str:
   dropped = ''
   if evaluation.n_dropped:
     dropped = f', {evaluation.n_dropped} dropped as too long'
-  names = [_shorten(name) for name in evaluation.label_names]
+  names = [plain_text.shortened(name) for name in evaluation.label_names]
   width = max(map(len, names))
   lines = [
     f'accuracy {evaluation.accuracy:.4f}, '
     f'cross-entropy {evaluation.cross_entropy:.4f}, '
-    f'macro F1 {evaluation.macro_f1:.4f} '
+    f'macro F1 {evaluation.macro_f1:.4f}, '
+    f'ECE {evaluation.expected_calibration_error:.4f} '
     f'({evaluation.n_examples} examples{dropped})',
     '',
     f'{"":{width}}  precision  recall      F1  examples',
@@ -127,18 +143,18 @@ def format_predictions(predictions: Sequence[Prediction]) -> str:
   """Returns example predictions as text for a terminal, 80 columns wide."""
   blocks = []
   for prediction in predictions:
-    label = _one_line(prediction.label)
-    if prediction.expected is None:
-      lines = [f'predicted {label}']
-    else:
-      lines = [f'expected {_one_line(prediction.expected)}, predicted {label}']
+    classes = f'predicted {plain_text.one_line(prediction.label)}'
+    if prediction.expected is not None:
+      expected = plain_text.one_line(prediction.expected)
+      classes = f'expected {expected}, {classes}'
+    lines = [classes]
     probabilities = ', '.join(
-      f'{_one_line(name)} {probability:.3f}'
+      f'{plain_text.one_line(name)} {probability:.3f}'
       for name, probability in _likeliest(prediction)
     )
     for text, max_lines in ((probabilities, 2), (prediction.text, 3)):
       lines += textwrap.wrap(
-        _one_line(text),
+        plain_text.one_line(text),
         width=80,
         initial_indent='  ',
         subsequent_indent='  ',
@@ -156,7 +172,7 @@ def predictions_markdown(predictions: Sequence[Prediction]) -> str:
     '| --- | --- | --- | --- |',
   ]
   for prediction in predictions:
-    text = _one_line(prediction.text)
+    text = plain_text.one_line(prediction.text)
     if len(text) > _MAX_TEXT_LENGTH:
       text = text[: _MAX_TEXT_LENGTH - 1].rstrip() + '…'
     expected = prediction.expected or ''
@@ -186,82 +202,10 @@ def escape_markdown(text: str) -> str:
   def reference(match: re.Match[str]) -> str:
     return f'&#{ord(match[0])};'
 
-  text = _MARKDOWN.sub(reference, _one_line(text))
+  text = _MARKDOWN.sub(reference, plain_text.one_line(text))
   return _MARKDOWN_START.sub(
     lambda match: f'{match[1]}&#{ord(match[2])};', text
   )
-
-
-def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
-  """Draws the confusion matrix.
-
-  A cell's colour is its share of the row (the expected class); in it are the
-  count and the share, if there is room.
-
-  Args:
-    evaluation: of any number of classes.
-
-  Returns:
-    An encoded PNG.
-  """
-  # A figure of its own, not pyplot's: no global state, no window system.
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
-
-  confusion = evaluation.confusion
-  n_classes = len(confusion)
-  shares = confusion / confusion.sum(axis=1, keepdims=True).clip(min=1)
-  names = [_shorten(name) for name in evaluation.label_names]
-  # 0.8 inch holds '1234' over '100.0 %' at the size below.
-  side = 0.8 if n_classes <= _MAX_CLASSES_WITH_PERCENT else 0.45
-  size = max(3.0, min(side * n_classes, 24.0))
-  font_size = 9 if n_classes <= _MAX_CLASSES_WITH_PERCENT else 7
-  picture = figure.Figure(
-    figsize=(size + 1.6, size + 1.6), dpi=100, layout='constrained'
-  )
-  axes = picture.add_subplot()
-  axes.imshow(shares, cmap='Blues', vmin=0, vmax=1)
-  # Names are data: a dollar sign in one is no formula.
-  plain: dict[str, Any] = {'parse_math': False, 'fontsize': font_size}
-  axes.set_xticks(
-    range(n_classes),
-    names,
-    rotation=40,
-    ha='right',
-    rotation_mode='anchor',
-    **plain,
-  )
-  axes.set_yticks(range(n_classes), names, **plain)
-  axes.set_xlabel('predicted')
-  axes.set_ylabel('expected')
-  axes.set_title(
-    f'{evaluation.n_examples} examples, accuracy {evaluation.accuracy:.2%}',
-    fontsize=11,
-  )
-  if n_classes <= _MAX_CLASSES_WITH_COUNT:
-    for row, column in np.ndindex(n_classes, n_classes):
-      share = shares[row, column]
-      text = str(confusion[row, column])
-      if n_classes <= _MAX_CLASSES_WITH_PERCENT:
-        text += f'\n{share:.1%}'
-      axes.text(
-        column,
-        row,
-        text,
-        ha='center',
-        va='center',
-        fontsize=font_size,
-        color='white' if share > 0.5 else 'black',
-        # It lies within the axes: nothing to make room for.
-        in_layout=False,
-      )
-  buffer = io.BytesIO()
-  with warnings.catch_warnings():
-    # A script that the font lacks is drawn as boxes; the CSV has the names.
-    warnings.filterwarnings('ignore', message=r'Glyph .* missing from')
-    # savefig would draw it twice.
-    backend_agg.FigureCanvasAgg(picture).print_png(buffer)
-  return buffer.getvalue()
 
 
 def _confusion_csv(evaluation: metrics.Evaluation) -> str:
@@ -289,6 +233,24 @@ def _per_class_csv(evaluation: metrics.Evaluation) -> str:
   return _csv(rows)
 
 
+def _calibration_csv(calibrated: calibration.Calibration) -> str:
+  """Returns a row a bin."""
+  rows: list[list[object]] = [
+    ['above', 'up_to', 'n_examples', 'mean_confidence', 'accuracy']
+  ]
+  for low, high, count, confidence, accuracy in zip(
+    calibrated.edges[:-1].tolist(),
+    calibrated.edges[1:].tolist(),
+    calibrated.counts.tolist(),
+    calibrated.confidences.tolist(),
+    calibrated.accuracies.tolist(),
+    strict=True,
+  ):
+    means = [confidence, accuracy] if count else ['', '']
+    rows.append([low, high, count, *means])
+  return _csv(rows)
+
+
 def _csv(rows: Sequence[Sequence[object]]) -> str:
   buffer = io.StringIO()
   csv.writer(buffer, lineterminator='\n').writerows(rows)
@@ -300,21 +262,3 @@ def _likeliest(prediction: Prediction) -> list[tuple[str, float]]:
     prediction.probabilities.items(), key=lambda item: item[1], reverse=True
   )
   return ranked[:_MAX_PROBABILITIES]
-
-
-def _one_line(text: str) -> str:
-  """Returns the text without line breaks and terminal control characters."""
-  text = ''.join(
-    ' ' if unicodedata.category(character) in ('Cc', 'Cs') else character
-    for character in text
-  )
-  return ' '.join(text.split())
-
-
-def _shorten(name: str) -> str:
-  """Returns the name, cut in the middle: names often differ at their ends."""
-  name = _one_line(name)
-  if len(name) <= _MAX_NAME_LENGTH:
-    return name
-  half = _MAX_NAME_LENGTH // 2
-  return f'{name[:half]}…{name[-(half - 1) :]}'

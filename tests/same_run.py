@@ -14,8 +14,15 @@ FILES = (
   'vocabulary.subword',
   'model.pkl.gz',
   'model.weights.npy.gz',
+  'plugins/org_tensorflow_tensorboard_projector/projector_config.pbtxt',
+  'plugins/org_tensorflow_tensorboard_projector/tokens.tsv',
+  'report/accuracy_by_length.csv',
+  'report/accuracy_by_length.png',
+  'report/calibration.csv',
+  'report/calibration.png',
   'report/confusion_matrix.csv',
   'report/confusion_matrix.png',
+  'report/mistakes.html',
   'report/per_class.csv',
   'report/predictions.jsonl',
   'report/predictions.md',
@@ -117,6 +124,7 @@ def shown(directory: pathlib.Path) -> list[Any]:
     directory: of event files.
   """
   from tensorboard.backend.event_processing import event_accumulator
+  from tensorboard.util import tensor_util
 
   events = event_accumulator.EventAccumulator(
     str(directory),
@@ -134,7 +142,7 @@ def shown(directory: pathlib.Path) -> list[Any]:
     for e in events.Images(tag)
   ]
   found += [
-    (tag, e.step, list(e.tensor_proto.string_val))
+    (tag, e.step, tensor_util.make_ndarray(e.tensor_proto).tolist())
     for tag in sorted(tags['tensors'])
     for e in events.Tensors(tag)
   ]

@@ -52,8 +52,16 @@ def test_run_directory_holds_what_is_documented(trained):
     'metrics.jsonl',
     'model.pkl.gz',
     'model.weights.npy.gz',
+    'plugins/org_tensorflow_tensorboard_projector/0_Embedding_1000_8.tensor',
+    'plugins/org_tensorflow_tensorboard_projector/projector_config.pbtxt',
+    'plugins/org_tensorflow_tensorboard_projector/tokens.tsv',
+    'report/accuracy_by_length.csv',
+    'report/accuracy_by_length.png',
+    'report/calibration.csv',
+    'report/calibration.png',
     'report/confusion_matrix.csv',
     'report/confusion_matrix.png',
+    'report/mistakes.html',
     'report/per_class.csv',
     'report/predictions.jsonl',
     'report/predictions.md',
@@ -112,7 +120,12 @@ def test_metrics_jsonl(trained):
   sampled = [1, 10, 20, 30]
   assert steps.pop(('eval', 'metrics/CrossEntropyLoss')) == sampled
   assert steps.pop(('eval', 'metrics/Accuracy')) == sampled
-  for name in ('accuracy', 'cross_entropy', 'macro_f1'):
+  for name in (
+    'accuracy',
+    'cross_entropy',
+    'macro_f1',
+    'expected_calibration_error',
+  ):
     assert steps.pop(('test', f'exact/{name}')) == [30]
   assert ('train', 'training/learning_rate') in steps
   assert ('train', 'training/examples per second') in steps

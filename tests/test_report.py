@@ -15,7 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments import metrics, report
+from experiments import (
+  by_length,
+  calibration,
+  metrics,
+  mistakes_page,
+  plain_text,
+  report,
+)
 
 
 def make_evaluation(label_names, *, n_examples=40):
@@ -55,16 +62,40 @@ def read_csv(path):
   return list(csv.reader(io.StringIO(path.read_text())))
 
 
+def write(directory, evaluation, **options):
+  """Writes a report of an evaluation with two bins of anything."""
+  return report.write_report(
+    directory,
+    evaluation=evaluation,
+    calibrated=calibration.Calibration(
+      np.array([0, 4]), np.array([np.nan, 0.75]), np.array([np.nan, 0.5])
+    ),
+    lengths=[
+      by_length.LengthBin(1, 4, 2.5, 4, 0.75, 0.25),
+      by_length.LengthBin(8, 30, 14.25, 4, 0.5, 0.125),
+    ],
+    **options,
+  )
+
+
 def test_files_of_a_report(tmp_path):
   directory = tmp_path / 'new' / 'report'
   evaluation = make_evaluation(('World', 'Business'), n_examples=5)
-  paths = report.write_report(
-    directory, evaluation=evaluation, predictions=PREDICTIONS
+  mistake = mistakes_page.Mistake(
+    4, 'Goal!', 'World', 'Business', 0.75, 0.25, 2
+  )
+  paths = write(
+    directory, evaluation, predictions=PREDICTIONS, mistakes=[mistake]
   )
   assert [path.name for path in paths] == [
     'confusion_matrix.png',
     'confusion_matrix.csv',
     'per_class.csv',
+    'calibration.png',
+    'calibration.csv',
+    'accuracy_by_length.png',
+    'accuracy_by_length.csv',
+    'mistakes.html',
     'predictions.jsonl',
     'predictions.md',
   ]
@@ -80,6 +111,18 @@ def test_files_of_a_report(tmp_path):
   assert world[0] == 'World'
   assert [float(x) for x in world[1:]] == pytest.approx([3 / 5, 1, 3 / 4, 3])
   assert business == ['Business', '0.0', '0.0', '0.0', '2']
+  assert read_csv(directory / 'calibration.csv') == [
+    ['above', 'up_to', 'n_examples', 'mean_confidence', 'accuracy'],
+    ['0.0', '0.5', '0', '', ''],
+    ['0.5', '1.0', '4', '0.75', '0.5'],
+  ]
+  [header, *rows] = read_csv(directory / 'accuracy_by_length.csv')
+  assert header == list(by_length.LengthBin._fields)
+  assert rows == [
+    ['1', '4', '2.5', '4', '0.75', '0.25'],
+    ['8', '30', '14.25', '4', '0.5', '0.125'],
+  ]
+  assert 'Goal!' in (directory / 'mistakes.html').read_text()
   lines = (directory / 'predictions.jsonl').read_text().splitlines()
   assert [report.Prediction(**json.loads(line)) for line in lines] == (
     PREDICTIONS
@@ -89,71 +132,18 @@ def test_files_of_a_report(tmp_path):
 
 def test_an_earlier_report_is_replaced(tmp_path):
   evaluation = make_evaluation(('a', 'b'))
-  report.write_report(tmp_path, evaluation=evaluation, predictions=PREDICTIONS)
-  report.write_report(tmp_path, evaluation=evaluation)
+  write(tmp_path, evaluation, predictions=PREDICTIONS)
+  write(tmp_path, evaluation)
   assert (tmp_path / 'predictions.jsonl').read_text() == ''
-  assert len(os.listdir(tmp_path)) == 5
+  assert len(os.listdir(tmp_path)) == 10
 
 
 def test_names_with_commas_and_quotes_survive_csv(tmp_path):
   names = ('a, "b"', 'c\nd')
-  report.write_report(tmp_path, evaluation=make_evaluation(names))
+  write(tmp_path, make_evaluation(names))
   rows = read_csv(tmp_path / 'confusion_matrix.csv')
   assert rows[0] == ['expected', *names]
   assert [row[0] for row in rows[1:]] == list(names)
-
-
-def decode(png):
-  from matplotlib import image
-
-  return image.imread(io.BytesIO(png))
-
-
-@pytest.mark.parametrize('n_classes', [2, 5, 12, 13, 30, 31, 70])
-def test_confusion_matrix_of_any_size(n_classes):
-  names = [f'comp.sys.ibm.pc.hardware.{i}' for i in range(n_classes)]
-  evaluation = make_evaluation(names, n_examples=4 * n_classes)
-  picture = decode(report.confusion_matrix_png(evaluation))
-  height, width, _ = picture.shape
-  assert 300 < width < 3000
-  assert 300 < height < 3000
-
-
-def test_confusion_matrix_shows_the_errors():
-  """The cell of class 1 taken for class 0 is dark, that of the reverse not."""
-  evaluation = make_evaluation(('a', 'b', 'c'), n_examples=300)
-  picture = decode(report.confusion_matrix_png(evaluation))[..., :3]
-  dark = picture.sum(-1) < 1.2
-  rows = np.flatnonzero(dark.mean(1) > 0.15)
-  top, bottom = rows.min(), rows.max()
-  columns = np.flatnonzero(dark[top:bottom].mean(0) > 0.15)
-  left, right = columns.min(), columns.max()
-  cells = np.array(
-    [
-      [
-        np.median(
-          picture[
-            top + (bottom - top) * (6 * row + 1) // 18,
-            left + (right - left) * (6 * column + 1) // 18 + np.arange(5),
-          ]
-        )
-        for column in range(3)
-      ]
-      for row in range(3)
-    ]
-  )
-  np.testing.assert_array_equal(
-    cells < 0.5, [[True, False, False], [True, False, False], [False, False, 1]]
-  )
-
-
-@pytest.mark.parametrize(
-  'names', [('$x_$', '$\\frac{1}$'), ('世界', '体育'), ('', 'a' * 200)]
-)
-def test_confusion_matrix_takes_any_name(names):
-  with warnings.catch_warnings():
-    warnings.simplefilter('error')
-    assert report.confusion_matrix_png(make_evaluation(names))
 
 
 def test_a_class_without_examples():
@@ -162,9 +152,6 @@ def test_a_class_without_examples():
     targets=np.zeros(3, np.int32),
     label_names=('seen', 'never'),
   )
-  with warnings.catch_warnings():
-    warnings.simplefilter('error')
-    assert report.confusion_matrix_png(evaluation)
   assert report.format_evaluation(evaluation).endswith(
     'never     0.0000  0.0000  0.0000         0'
   )
@@ -175,7 +162,8 @@ def test_evaluation_for_a_terminal():
   # p(expected) is 0.9 three times and 0.1 twice.
   cross_entropy = -(3 * np.log(0.9) + 2 * np.log(0.1)) / 5
   assert report.format_evaluation(evaluation) == (
-    f'accuracy 0.6000, cross-entropy {cross_entropy:.4f}, macro F1 0.3750 '
+    f'accuracy 0.6000, cross-entropy {cross_entropy:.4f}, macro F1 0.3750, '
+    'ECE 0.3000 '
     '(5 examples, 3 dropped as too long)\n'
     '\n'
     '          precision  recall      F1  examples\n'
@@ -277,7 +265,7 @@ def check_text_survives(text):
   tags = set(re.findall(r'</?\w+', shown))
   assert tags <= {'<p', '</p'}
   plain = html.unescape(re.sub(r'</?p>', '', shown)).strip()
-  assert plain == report._one_line(text)
+  assert plain == plain_text.one_line(text)
 
 
 @pytest.mark.parametrize('text', MARKUP)
@@ -306,7 +294,7 @@ def test_markup_stays_in_its_cell(text):
   )
   shown = rendered(report.predictions_markdown([prediction]))
   cells = re.findall(r'<td>(.*?)</td>', shown, re.DOTALL)
-  text = report._one_line(text)
+  text = plain_text.one_line(text)
   assert [html.unescape(cell) for cell in cells] == [
     text,
     text,
