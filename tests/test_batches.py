@@ -31,7 +31,7 @@ def row(tokens, i) -> np.ndarray:
 
 
 def trax_batches(
-  tokens, plan, *, max_length=None, min_length=None, **bucketing
+  tokens, plan, *, max_length=None, min_length=None, cut_to=None, **bucketing
 ):
   """What trax makes of the plan's order, dropped examples mixed in."""
   trax = import_trax()
@@ -47,6 +47,7 @@ def trax_batches(
         yield row(tokens, i).astype(np.int64), label
 
   return trax.data.Serial(
+    trax.data.TruncateToLength({0: (cut_to,)} if cut_to else None),
     trax.data.FilterByLength(
       max_length, min_length=min_length or 0, length_keys=[0]
     ),
@@ -72,10 +73,10 @@ def cases(draw, min_example_length=1):
   }
 
 
-def assert_same_batches(tokens, case, n_batches):
+def assert_same_batches(tokens, case, n_batches, cut_to=None):
   plan = batches.BatchPlan(**case)
   bucketing = {k: v for k, v in case.items() if k not in ('lengths', 'seed')}
-  expected = trax_batches(tokens, plan, **bucketing)
+  expected = trax_batches(tokens, plan, cut_to=cut_to, **bucketing)
   stream = batches.BatchStream(tokens, plan)
   for _ in range(n_batches):
     theirs, ours = next(expected), next(stream)
@@ -91,6 +92,16 @@ def assert_same_batches(tokens, case, n_batches):
 @given(cases())
 def test_batches_are_those_of_trax(case):
   assert_same_batches(make_tokens(case['lengths']), case, n_batches=25)
+
+
+@settings(max_examples=50, deadline=None)
+@given(cases(), st.integers(1, 24))
+def test_cut_examples_are_batched_as_by_trax(case, cut_to):
+  tokens = make_tokens(case['lengths']).cut(cut_to)
+  case['lengths'] = tokens.lengths
+  case['min_length'] = min(case['min_length'] or 0, cut_to)
+  case['max_length'] = max(case['max_length'] or 0, cut_to)
+  assert_same_batches(tokens, case, n_batches=25, cut_to=cut_to)
 
 
 def test_batches_are_those_of_trax_with_the_base_config():

@@ -6,7 +6,7 @@ import resource
 
 import numpy as np
 import pytest
-from tiny_data import TEXTS, InMemory
+from tiny_data import TEXTS, InMemory, built_subwords
 
 from experiments import text
 from experiments.errors import UserError
@@ -14,12 +14,7 @@ from experiments.errors import UserError
 
 @pytest.fixture(scope='module')
 def built(tmp_path_factory) -> text.Vocabulary:
-  """A vocabulary built from TEXTS, many times over."""
-  return text.build_vocabulary(
-    source=InMemory(TEXTS * 5),
-    vocab_size=100,
-    cache_dir=tmp_path_factory.mktemp('cache'),
-  )
+  return built_subwords(tmp_path_factory.mktemp('cache'))
 
 
 def tokenize(source, vocab, cache_dir, split='train'):
@@ -62,11 +57,13 @@ def test_what_the_ids_depend_on_is_in_their_key(built, tmp_path):
   wider = text.build_vocabulary(
     source=InMemory(TEXTS * 5), vocab_size=70, cache_dir=tmp_path
   )
+  lower = text.load_vocabulary(vocab_file=str(built.path), lower_case=True)
   tokenize(source, built, tmp_path)
   changed = [
     (dataclasses.replace(source, fingerprint='g'), built, 'train'),
     (dataclasses.replace(source, keys=('title', 'label')), built, 'train'),
     (source, wider, 'train'),
+    (source, lower, 'train'),
     (source, built, 'test'),
   ]
   for n, (some, vocab, split) in enumerate(changed):
@@ -117,7 +114,7 @@ def test_a_full_disk_says_how_much_space_the_ids_need(built, tmp_path):
 def test_opening_what_is_cached_needs_no_tokenizer(built, tmp_path):
   source = InMemory(TEXTS * 2000)
   tokenize(source, built, tmp_path)
-  fresh = text.Vocabulary(built.path)
+  fresh = text.load_vocabulary(vocab_file=str(built.path))
   tokenize(source, fresh, tmp_path)
   assert '_encoder' not in vars(fresh)
 
@@ -128,3 +125,16 @@ def test_the_user_s_cache_is_the_default(built, tmp_path, monkeypatch):
   (entry,) = (tmp_path / 'tokens').glob('*/')
   assert entry.name.startswith('pets_tiny_1.0.0-train-')
   assert os.stat(entry / 'ids.bin').st_size > 0
+
+
+def test_cutting_leaves_the_cache_as_it_is(built, tmp_path):
+  source = InMemory(TEXTS)
+  whole = tokenize(source, built, tmp_path)
+  lengths = [len(built.encode(t)) for t in TEXTS]
+  cut = whole.cut(7)
+  assert cut.lengths.tolist() == [min(length, 7) for length in lengths]
+  assert cut.n_cut == sum(length > 7 for length in lengths)
+  assert cut.ids is whole.ids
+  assert whole.lengths.tolist() == lengths
+  assert whole.n_cut == 0
+  assert cut.cut(9).lengths.tolist() == [min(length, 9) for length in lengths]

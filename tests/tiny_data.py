@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from experiments import text
+
 TEXTS = [
   'The cat sat on the mat, and the dog sat on the cat.',
   'A mat is flat; a cat is fat; a hat is that.',
@@ -36,3 +38,10 @@ class InMemory:
     self.n_reads += 1
     for i in range(0, len(self.texts), batch_size):
       yield self.texts[i : i + batch_size], self.labels()[i : i + batch_size]
+
+
+def built_subwords(cache_dir) -> text.Vocabulary:
+  """Builds a subword vocabulary from TEXTS, many times over."""
+  return text.build_vocabulary(
+    source=InMemory(TEXTS * 5), vocab_size=100, cache_dir=cache_dir
+  )
