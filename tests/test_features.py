@@ -62,11 +62,12 @@ def test_a_label_for_another_task_is_refused_by_its_name(label, reason):
       "the label 'toxicity' of 'civil_comments' is a float32: regression is "
       'not supported',
     ),
-    (
+    pytest.param(
       'definite_pronoun_resolution',
       "('sentence', 'candidates')",
       "the label 'candidates' of 'definite_pronoun_resolution' is a sequence: "
       'multi-label classification is not supported',
+      marks=pytest.mark.slow,
     ),
   ],
 )
