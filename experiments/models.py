@@ -233,7 +233,7 @@ def kim_cnn(
     layers.embedded_text(vocab_size, d_feature),
     layers.zero_padding(),
     tl.Branch(*map(greatest, widths)),
-    tl.Concatenate(n_items=len(widths)),
+    tl.Concatenate(n_items=len(widths)) if len(widths) > 1 else [],
     layers.head(n_classes, dropout_rate=dropout, mode=mode),
   )
 
