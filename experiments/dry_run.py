@@ -16,6 +16,7 @@ from experiments import (
   modes,
   quiet,
   run_dir,
+  text_plot,
 )
 from experiments import text as texts
 from experiments.datasets import known_sources
@@ -50,6 +51,7 @@ def show(checked: config.Config, output_dir: pathlib.Path) -> None:
       _show_source(source)
       _show_buckets(source, aside)
       _show_model(len(source.label_names))
+      _show_schedule()
   print(f'Output directory: {output_dir} ({state})')
 
 
@@ -148,3 +150,20 @@ def _show_model(n_classes: int) -> None:
     int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(weights)
   )
   print(f'Model: {n_weights:,} weights')
+
+
+def _show_schedule() -> None:
+  """Draws the learning rate of all steps, unless it is the same."""
+  schedule = config.parameters('TrainTask').get('lr_schedule')
+  if schedule is None:
+    return
+  n_steps = config.parameters('experiment')['n_steps']
+  rate = experiment.instance(schedule)
+  # No more than a plot has columns: some schedules take long to ask.
+  steps = np.unique(np.linspace(1, n_steps, 60).round().astype(int))
+  rates = [float(rate(int(step))) for step in steps]
+  if min(rates) == max(rates):
+    print(f'Learning rate: {rates[0]:.4g}')
+    return
+  print(f'Learning rate, steps 1 to {n_steps:,}:')
+  print(text_plot.bars(rates, last=n_steps))

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from experiments import vocabulary
+from experiments import text
 from experiments.datasets import bbc_news_corpus
 
 
@@ -63,7 +63,7 @@ def test_shows_all_that_a_run_would_use(dry_run, trained):
     '',
   ]
   assert shown[5] == 'Vocabulary: 1,000 pieces, train.subword'
-  pieces = vocabulary.Vocabulary(path / 'vocabulary.subword')
+  pieces = text.load_vocabulary(vocab_file=str(path / 'vocabulary.subword'))
   start = 7
   for split, articles in bbc_news_corpus.read_splits().items():
     lengths = np.array([len(pieces.encode(a.text)) for a in articles])
@@ -91,6 +91,7 @@ def test_shows_all_that_a_run_would_use(dry_run, trained):
   # The embedding, and a matrix and a bias for five classes.
   assert shown[start:] == [
     f'Model: {1000 * 8 + 8 * 5 + 5:,} weights',
+    'Learning rate: 0.01',
     'Output directory: runs/tiny/SEED=5 (new)',
   ]
 
@@ -121,4 +122,20 @@ def test_refuses_what_a_run_would_refuse(dry_run):
     '--output_dir=runs/tiny/default holds a run with another config:\n'
     '  SEED: 0 in the run directory, 2 now\n'
     'Choose another --output_dir, or remove this one.\n'
+  )
+
+
+def test_draws_the_learning_rate(launcher):
+  done = launcher(
+    '--gin_file=tiny.gin',
+    '--gin_bindings=LR_SCHEDULE=@warmup_and_linear_decay',
+    '--gin_bindings=warmup_and_linear_decay.n_warmup_steps=10',
+    '--dry_run',
+  )
+  assert done.returncode == 0, done.stderr
+  assert (
+    'Learning rate, steps 1 to 30:\n'
+    '0.01 |        ▂█▅▂\n'
+    '     |       ▃████▆▃\n'
+    '     |      ▅████████▅▂\n' in done.stdout
   )
