@@ -117,6 +117,31 @@ def test_a_directory_in_which_a_run_may_begin(tmp_path):
   assert not directory.is_free()
 
 
+@pytest.mark.parametrize(
+  ('original', 'name'),
+  [
+    ('en_8k.subword', 'vocabulary.subword'),
+    ('vocab', 'vocabulary.subword'),
+    ('train.words', 'vocabulary.words'),
+    ('tokenizer.json', 'vocabulary.tokenizer.json'),
+    ('spiece.model', 'vocabulary.sentencepiece.model'),
+  ],
+)
+def test_a_vocabulary_takes_the_place_of_another(tmp_path, original, name):
+  directory = run_dir.RunDir(tmp_path / 'run')
+  directory.path.mkdir()
+  assert directory.vocabulary.name == 'vocabulary.subword'
+  for other in ('x.words', original, original):
+    (tmp_path / other).write_text(other)
+    directory.store_vocabulary(tmp_path / other)
+  assert os.listdir(directory.path) == [name]
+  assert directory.vocabulary.read_text() == original
+  assert directory.is_free()
+  # Its own copy may be what a config names.
+  directory.store_vocabulary(directory.vocabulary)
+  assert directory.vocabulary.read_text() == original
+
+
 def test_one_process_has_the_lock(tmp_path):
   directory = run_dir.RunDir(tmp_path / 'run')
   command = (
