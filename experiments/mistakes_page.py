@@ -156,7 +156,7 @@ def _item(mistake: Mistake) -> str:
   confidence = f'{mistake.confidence:.3f}'
   return (
     '<li>'
-    f'<span class="wrong">{_name(mistake.predicted)}</span> '
+    f'predicted <span class="wrong">{_name(mistake.predicted)}</span> '
     f'<meter value="{confidence}">{confidence}</meter> {confidence}, '
     f'expected <span class="right">{_name(mistake.expected)}</span> '
     f'{mistake.expected_probability:.3f} '

@@ -1,8 +1,10 @@
 """Untrusted text, made fit to be shown among text of ours."""
 
-import unicodedata
+import re
 
 _MAX_NAME_LENGTH = 24
+# Controls and lone surrogates: Unicode's categories Cc and Cs.
+_CONTROLS = re.compile(r'[\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 
 
 def one_line(text: str) -> str:
@@ -25,7 +27,4 @@ def shortened(name: str) -> str:
 
 
 def _without_controls(text: str) -> str:
-  return ''.join(
-    ' ' if unicodedata.category(character) in ('Cc', 'Cs') else character
-    for character in text
-  )
+  return _CONTROLS.sub(' ', text)

@@ -91,8 +91,9 @@ def test_mistakes_are_shown_as_they_come():
   page = parsed(mistake('First.'), mistake('Second.', confidence=0.5))
   shown = ''.join(page.texts)
   assert re.search(
-    r'tech 0\.980 0\.980, expected sports 0\.015 · 3 tokens · example 7'
-    r'First\.\s+tech 0\.500',
+    r'predicted tech 0\.980 0\.980, expected sports 0\.015 '
+    r'· 3 tokens · example 7'
+    r'First\.\s+predicted tech 0\.500',
     shown,
   )
   assert '2 of the 6 mistakes, the surest first' in shown
