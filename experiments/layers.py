@@ -7,6 +7,8 @@ with 0 as padding, a mask is bool [batch, length], True where there is text.
 
 import numpy as np
 
+from experiments.errors import UserError
+
 # The multiplier is of fastText's own hash of n-grams; the others are of the
 # finalizer of MurmurHash3, which makes every bit depend on every other.
 _HASH_MULTIPLIER = 116049371
@@ -100,19 +102,59 @@ def head(n_classes, *, dropout_rate=0.0, mode='train'):
   ]
 
 
-def masked_mean():
+def token_dropout(rate, mode):
+  """Makes a layer that leaves tokens out of a text, or none at all for rate 0.
+
+  Word dropout, of Iyyer et al. 2015, 'Deep Unordered Composition Rivals
+  Syntactic Methods for Text Classification'.
+
+  Args:
+    rate: share of tokens that training leaves out.
+    mode: 'train' or 'eval'; 'eval' leaves none out.
+
+  Returns:
+    A list, for tl.Serial, of what takes (activations, mask) and changes the
+    mask; empty for rate 0.
+  """
+  from trax import layers as tl
+
+  if not rate:
+    return []
+  return [
+    tl.Parallel(
+      None,
+      [
+        tl.Fn('MaskToFloat', lambda mask: mask.astype('float32')),
+        tl.Dropout(rate=rate, mode=mode),
+        tl.Fn('FloatToMask', lambda kept: kept > 0),
+      ],
+    )
+  ]
+
+
+def masked_mean(combiner='mean'):
   """Makes a mean over a text; that of an empty text is 0.
+
+  Args:
+    combiner: 'mean' divides the sum by the number of tokens, 'sqrtn' by its
+      square root, so that longer texts are as far from 0 as shorter ones.
 
   Returns:
     A layer: (float32 [batch, length, d], mask) -> float32 [batch, d].
+
+  Raises:
+    UserError: there is no such combiner.
   """
   from jax import numpy as jnp
   from trax import layers as tl
 
+  if combiner not in ('mean', 'sqrtn'):
+    raise UserError(f"combiner must be 'mean' or 'sqrtn', not {combiner!r}.")
+
   def mean(x, mask):
     total = jnp.sum(jnp.where(mask[:, :, None], x, 0.0), axis=1)
-    n_tokens = jnp.sum(mask, axis=1, keepdims=True)
-    return total / jnp.maximum(n_tokens, 1)
+    n_tokens = jnp.maximum(jnp.sum(mask, axis=1, keepdims=True), 1)
+    return total / (jnp.sqrt(n_tokens) if combiner == 'sqrtn' else n_tokens)
 
   return tl.Fn('MaskedMean', mean)
 

@@ -55,6 +55,8 @@ def masked_mean_embedding(
   n_classes,
   d_feature=50,
   init_range=None,
+  combiner='mean',
+  token_dropout=0.0,
   dropout=0.0,
   mode='train',
 ):
@@ -68,6 +70,9 @@ def masked_mean_embedding(
     n_classes: number of classes.
     d_feature: width of the embedding.
     init_range: rows start uniform in ±init_range; None: as trax has it.
+    combiner: 'mean', or 'sqrtn' to divide the sum by the square root of the
+      number of tokens.
+    token_dropout: share of tokens that training leaves out.
     dropout: share of the features of a text that training drops.
     mode: 'train' or 'eval'.
 
@@ -78,7 +83,8 @@ def masked_mean_embedding(
 
   return tl.Serial(
     layers.embedded_text(vocab_size, d_feature, init_range=init_range),
-    layers.masked_mean(),
+    layers.token_dropout(token_dropout, mode),
+    layers.masked_mean(combiner),
     layers.head(n_classes, dropout_rate=dropout, mode=mode),
   )
 
@@ -160,6 +166,8 @@ def ngram_embedding(
   max_n=2,
   n_buckets=65536,
   init_range=None,
+  combiner='mean',
+  token_dropout=0.0,
   dropout=0.0,
   mode='train',
 ):
@@ -176,6 +184,9 @@ def ngram_embedding(
       more rows.
     n_buckets: rows of the embedding beyond the tokens', shared by n-grams.
     init_range: rows start uniform in ±init_range; None: as trax has it.
+    combiner: 'mean', or 'sqrtn' to divide the sum by the square root of the
+      number of tokens and n-grams.
+    token_dropout: share of tokens and n-grams that training leaves out.
     dropout: share of the features of a text that training drops.
     mode: 'train' or 'eval'.
 
@@ -189,7 +200,8 @@ def ngram_embedding(
     layers.embedded_text(
       vocab_size + n_buckets, d_feature, init_range=init_range
     ),
-    layers.masked_mean(),
+    layers.token_dropout(token_dropout, mode),
+    layers.masked_mean(combiner),
     layers.head(n_classes, dropout_rate=dropout, mode=mode),
   )
 

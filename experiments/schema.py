@@ -137,6 +137,7 @@ SIZES = _spec(
 VOCAB_TYPE = _spec(
   "'subword' or 'word'", lambda value: value in ('subword', 'word')
 )
+COMBINER = _spec("'mean' or 'sqrtn'", lambda value: value in ('mean', 'sqrtn'))
 DIRECTION = _spec(
   "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
 )
@@ -344,6 +345,8 @@ PARAMETERS: Mapping[str, Spec] = {
   'n_heads': SIZE,
   'max_len': SIZE,
   'dropout': FRACTION,
+  'token_dropout': FRACTION,
+  'combiner': COMBINER,
   'd_attention': SIZE,
   'init_range': POSITIVE,
   'max_n': SIZE,
