@@ -203,7 +203,7 @@ class Loop(training.Loop):
     return step
 
   def _learning_rate(self, step: int) -> float:
-    # By NumPy: on the device, trax's `multifactor` takes half as long as a step.
+    # By NumPy: on the device, trax's multifactor takes half as long as a step.
     with fastmath.use_backend(fastmath.Backend.NUMPY):
       return float(self._tasks[0].learning_rate(step))
 
