@@ -278,7 +278,8 @@ def make_loop(
     )
     for tokens in (data.train, data.validation)
   )
-  for split, stream in (('train', train_stream), ('evaluation', eval_stream)):
+  evaluated = 'validation' if 'validation' in data.source.splits else 'test'
+  for split, stream in (('train', train_stream), (evaluated, eval_stream)):
     if stream.plan.n_dropped:
       logging.info(
         '%d of %d %s examples are outside of the length limits and left out',

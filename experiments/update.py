@@ -51,9 +51,9 @@ def make_update(
   from jax import numpy as jnp
   from trax import fastmath
 
-  def moved(average, weights, step):
+  def moved(average, weights, step, decay: float):
     first, second = (n + step.astype('float32') for n in _WARM_UP)
-    rate = 1 - jnp.minimum(ema_decay, first / second)
+    rate = 1 - jnp.minimum(decay, first / second)
     return jax.tree_util.tree_map(
       lambda a, w: (a + rate * (w - a)).astype(a.dtype), average, weights
     )
@@ -71,7 +71,7 @@ def make_update(
     )
     stats['loss'] = loss
     if ema_decay is not None:
-      average = moved(average, weights, step)
+      average = moved(average, weights, step, ema_decay)
     return TrainState(weights, slots, state, rng, average), stats
 
   return update

@@ -34,8 +34,8 @@ BAD = [
     flags=['LABEL_SMOOTHING=1.0'],
   ),
   Bad(
-    "--gin_bindings='WEIGHT_DECAY=0.1': macro WEIGHT_DECAY is bound but nothing "
-    'uses it: nothing in use refers to %WEIGHT_DECAY.',
+    "--gin_bindings='WEIGHT_DECAY=0.1': macro WEIGHT_DECAY is bound but "
+    'nothing uses it: nothing in use refers to %WEIGHT_DECAY.',
     flags=['OPTIMIZER=@SGD', 'WEIGHT_DECAY=0.1'],
   ),
   Bad(

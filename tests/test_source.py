@@ -319,8 +319,9 @@ HAS_ROWS = "'toy_weather/daily' has 'train' (100 rows), 'test' (20 rows)."
      "train on and the one to evaluate on, e.g. ('train', 'test')."),
     (('train',), "SPLITS is ('train',); expected two or three slices, the one "
      "to train on and the one to evaluate on, e.g. ('train', 'test')."),
-    (('train', None), "SPLITS is ('train', None); expected two or three slices, "
-     "the one to train on and the one to evaluate on, e.g. ('train', 'test')."),
+    (('train', None), "SPLITS is ('train', None); expected two or three "
+     'slices, the one to train on and the one to evaluate on, e.g. '
+     "('train', 'test')."),
     (('train[:50]', 'train[40:60]', 'test'), "SPLITS: 10 rows of "
      "'toy_weather/daily' stand in both 'train[:50]' and 'train[40:60]': the "
      'evaluation would be on what was trained on.\nBind slices that share no '
