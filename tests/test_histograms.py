@@ -3,6 +3,7 @@
 import json
 import signal
 
+import config_cases
 import numpy as np
 import pytest
 import same_run
@@ -238,3 +239,13 @@ def test_a_killed_run_shows_them_as_an_undisturbed_one(launcher, tmp_path):
     assert [step for step, _ in values] == [1, 10, 20, 30]
   for _, rows in shown['weights/0_Embedding_1000_8']:
     assert rows[:, 2].sum() == 8000
+
+
+@pytest.mark.parametrize('name', ['histograms', 'projector'])
+def test_what_is_neither_true_nor_false_is_refused(tmp_path, monkeypatch, name):
+  flag = f'experiment.{name}=1'
+  case = config_cases.Bad(
+    f"--gin_bindings='{flag}': experiment.{name} must be True or False, not 1.",
+    flags=[flag],
+  )
+  config_cases.assert_refused(case, tmp_path, monkeypatch)

@@ -5,6 +5,7 @@ import math
 import shutil
 
 import live_tensorboard
+import numpy as np
 import pytest
 
 SPLITS = ('train', 'eval', 'test')
@@ -61,7 +62,12 @@ def test_hparams_and_exact_metrics_are_those_of_run_json(board, runs):
       (metric['name']['group'], metric['name']['tag']): metric['value']
       for metric in group['metricValues']
     }
-    for metric in ('accuracy', 'cross_entropy', 'macro_f1'):
+    for metric in (
+      'accuracy',
+      'cross_entropy',
+      'macro_f1',
+      'expected_calibration_error',
+    ):
       value = shown['test', f'exact/{metric}']
       assert math.isclose(value, run['metrics'][metric], rel_tol=1e-6)
   assert groups['default']['hparams']['LEARNING_RATE'] == pytest.approx(0.01)
@@ -84,10 +90,34 @@ def test_config_report_and_predictions_are_those_on_disk(board, runs, name):
   for line in written.splitlines():
     assert line.replace("'", '&#39;') in config['text'].replace("'", '&#39;')
   test = f'{name}/test'
-  [image] = board.get(
-    'plugin/images/images', run=test, tag='confusion_matrix', sample=0
-  )
-  png = board.get_bytes(f'plugin/images/individualImage?{image["query"]}')
-  assert png == (runs / name / 'report' / 'confusion_matrix.png').read_bytes()
+  for picture in ('confusion_matrix', 'calibration', 'accuracy_by_length'):
+    [image] = board.get('plugin/images/images', run=test, tag=picture, sample=0)
+    png = board.get_bytes(f'plugin/images/individualImage?{image["query"]}')
+    written_png = runs / name / 'report' / f'{picture}.png'
+    assert png == written_png.read_bytes()
   [predictions] = board.get('plugin/text/text', run=test, tag='predictions')
   assert predictions['text'].count('<tr>') == 1 + 5
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_the_projector_shows_the_weights_by_token(board, runs, name):
+  """Against the checkpoint and the vocabulary of the run."""
+  from experiments import checkpoints, vocabulary_files
+
+  place = f'run={name}&name=0_Embedding_1000_8'
+  content = board.get_bytes(f'plugin/projector/tensor?{place}')
+  rows = np.frombuffer(content, '<f4').reshape(-1, 8)
+  lines = board.get_bytes(f'plugin/projector/metadata?{place}').decode()
+  header, *tokens = [line.split('\t') for line in lines.splitlines()]
+  assert header == ['token', 'id', 'count']
+  ids = [int(i) for _, i, _ in tokens]
+  saved = checkpoints.Checkpoints(runs / name / 'checkpoints').load_newest()
+  [table] = [leaf for leaf in saved.leaves[:3] if leaf.shape == (1000, 8)]
+  np.testing.assert_array_equal(rows, table[ids])
+  vocabulary = vocabulary_files.load_vocabulary(
+    vocab_file=str(runs / name / 'vocabulary.subword')
+  )
+  assert sorted(ids) == list(range(vocabulary.size))
+  assert 'the_' in [piece for piece, _, _ in tokens[:10]]
+  counts = [int(count) for _, _, count in tokens]
+  assert counts == sorted(counts, reverse=True)

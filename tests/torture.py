@@ -64,6 +64,7 @@ CASES: Mapping[str, list[str]] = {
     NOISY,
     'LR_SCHEDULE = @warmup',
     'warmup.n_warmup_steps = 20',
+    'experiment.histograms = True',
   ],
   'Momentum, dropout, BatchNorm, the best kept': [
     'OPTIMIZER = @Momentum',
