@@ -27,11 +27,12 @@ import pathlib
 import struct
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from experiments import event_files
 
-from experiments import event_files, histograms
+if TYPE_CHECKING:
+  from experiments import histograms
 
 # A run that was interrupted or still runs can go on, so its end is left open.
 FINAL_STATUS = {
@@ -373,8 +374,10 @@ def _summary_value(
   tag: str, value: float | histograms.Histogram
 ) -> dict[str, Any]:
   """Returns the fields of a `Summary.Value` message."""
-  if not isinstance(value, histograms.Histogram):
+  # A histogram is a named tuple.
+  if not isinstance(value, tuple):
     return {'tag': tag, 'simple_value': float(value)}
+  import numpy as np
   from tensorboard.compat.proto import types_pb2
   from tensorboard.plugins.histogram import metadata
 

@@ -8,9 +8,10 @@ import zlib
 from typing import Any
 
 import live_tensorboard
+import numpy as np
 import pytest
 
-from experiments import tensorboard
+from experiments import histograms, tensorboard
 
 
 def make_png(width, height):
@@ -30,6 +31,10 @@ def make_png(width, height):
   )
 
 
+# Of 31 values 0 to 30: one in each bin, and the last bin has both its edges.
+COUNTED = np.arange(31.0)
+
+
 def write_run(directory, *, hparams, status, losses=(), accuracy=None):
   """Writes what a run writes, and returns its directory."""
   with tensorboard.EventWriter(directory) as writer:
@@ -41,6 +46,7 @@ def write_run(directory, *, hparams, status, losses=(), accuracy=None):
     with tensorboard.EventWriter(directory / name) as writer:
       for step, loss in enumerate(losses, start=1):
         writer.scalars({'metrics/loss': loss}, step)
+        writer.histogram(histograms.count(COUNTED * step, step=step, tag='w/x'))
   if accuracy is not None:
     with tensorboard.EventWriter(directory / 'test') as writer:
       writer.scalars({'accuracy': accuracy}, len(losses))
@@ -107,6 +113,20 @@ def test_scalars_over_http(board):
   assert board.scalars('agnews/a/train', 'metrics/loss') == [(1, 1), (2, 0.5)]
   assert board.scalars('agnews/b/eval', 'metrics/loss') == [(1, 2), (2, 0.25)]
   assert board.scalars('agnews/b/test', 'accuracy') == [(2, 0.875)]
+
+
+def test_histograms_over_http(board):
+  assert bins(board, 'agnews/b/train', 'w/x') == {
+    step: [[i * step, (i + 1) * step, 1 + (i == 29)] for i in range(30)]
+    for step in (1, 2)
+  }
+
+
+def bins(board, run, tag):
+  """Returns [lower edge, upper edge, count] of the bins by step."""
+  found = board.get('plugin/histograms/histograms', run=run, tag=tag)
+  assert len({step for _, step, _ in found}) == len(found)
+  return {step: rows for _, step, rows in found}
 
 
 def test_text_and_image_over_http(board):
@@ -202,22 +222,31 @@ def test_a_running_tensorboard_shows_no_step_twice_after_a_resume(
   with tensorboard.EventWriter(train) as writer:
     for step in range(1, 6):
       writer.scalars({'loss': step}, step)
+      writer.histogram(histograms.count(COUNTED, step=step, tag='h'))
       if step > 3:
         writer.scalars({'late': step}, step)
   board.wait_until(lambda: len(board.scalars(f'{run}/train', 'loss')) == 5)
   assert len(board.scalars(f'{run}/train', 'late')) == 2
 
-  tensorboard.rewrite(
-    train, [(step, 1.0, 'loss', step) for step in range(1, 4)]
-  )
+  kept: list[tuple] = []
+  for step in (1, 2, 3):
+    again = histograms.count(COUNTED, step=step, tag='h')
+    kept += [(step, 1.0, 'loss', step), (step, 1.0, 'h', again)]
+  tensorboard.rewrite(train, kept)
   board.wait_until(lambda: len(board.scalars(f'{run}/train', 'loss')) == 3)
   with tensorboard.EventWriter(train) as writer:
     for step in range(4, 7):
       writer.scalars({'loss': 10 * step, 'late': 10 * step}, step)
+      writer.histogram(histograms.count(-COUNTED, step=step, tag='h'))
   resumed = [(1, 1), (2, 2), (3, 3), (4, 40), (5, 50), (6, 60)]
   board.wait_until(lambda: board.scalars(f'{run}/train', 'loss')[-1] == (6, 60))
   assert board.scalars(f'{run}/train', 'loss') == resumed
   assert board.scalars(f'{run}/train', 'late') == [(4, 40), (5, 50), (6, 60)]
+  found = bins(board, f'{run}/train', 'h')
+  assert {step: rows[0][0] for step, rows in found.items()} == {
+    **dict.fromkeys((1, 2, 3), 0),
+    **dict.fromkeys((4, 5, 6), -30),
+  }
 
 
 def test_killed_between_the_new_file_and_the_removal_of_the_old(

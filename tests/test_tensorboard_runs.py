@@ -112,6 +112,7 @@ def test_the_projector_shows_the_weights_by_token(board, runs, name):
   assert header == ['token', 'id', 'count']
   ids = [int(i) for _, i, _ in tokens]
   saved = checkpoints.Checkpoints(runs / name / 'checkpoints').load_newest()
+  assert saved is not None
   [table] = [leaf for leaf in saved.leaves[:3] if leaf.shape == (1000, 8)]
   np.testing.assert_array_equal(rows, table[ids])
   vocabulary = vocabulary_files.load_vocabulary(
