@@ -236,14 +236,14 @@ def kim_cnn(
 
   def greatest(width):
     return tl.Serial(
-      tl.Conv1d(n_filters, width, padding='SAME'),
+      layers.windows(width),
+      tl.Dense(n_filters),
       tl.Relu(),
       layers.masked_max(),
     )
 
   return tl.Serial(
     layers.embedded_text(vocab_size, d_feature),
-    layers.zero_padding(),
     tl.Branch(*map(greatest, widths)),
     tl.Concatenate(n_items=len(widths)) if len(widths) > 1 else [],
     layers.head(n_classes, dropout_rate=dropout, mode=mode),

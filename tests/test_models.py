@@ -395,12 +395,11 @@ def test_kim_cnn():
   for x in rows(name):
     found = []
     for kernel, bias in zip(filters[::2], filters[1::2], strict=True):
-      width = len(kernel)
+      width = len(kernel) // _D
       before = (width - 1) // 2
       around = np.pad(x, ((before, width - 1 - before), (0, 0)))
       outputs = [
-        np.einsum('wd,wdf->f', around[i : i + width], kernel) + bias
-        for i in range(len(x))
+        around[i : i + width].ravel() @ kernel + bias for i in range(len(x))
       ]
       found.append(np.maximum(outputs, 0).max(axis=0).ravel())
     features.append(np.concatenate(found))
