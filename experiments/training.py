@@ -37,8 +37,10 @@ EvalTask = training.EvalTask
 # Steps a call: enough to hide the call, few enough to stop soon.
 _MAX_STEPS_A_CALL = 16
 _MAX_TOKENS_A_CALL = 2**20
-# As trax compresses its own files.
+# As trax compresses its own files. Weights only come out 7 % smaller, for 30 ms
+# a MB, so they are stored as they are.
 _GZIP_LEVEL = 2
+_STORED = 0
 
 
 class Diverged(UserError):
@@ -442,12 +444,12 @@ class Loop(training.Loop):
       'flat_state': [np.asarray(leaf) for leaf in flat_state],
       'input_signature': self._batch_signature[: self.model.n_in],
     }
-    for name, content in (
-      ('model.weights.npy.gz', arrays.getvalue()),
-      (path.name, pickle.dumps(description)),
+    for name, content, level in (
+      ('model.weights.npy.gz', arrays.getvalue(), _STORED),
+      (path.name, pickle.dumps(description), _GZIP_LEVEL),
     ):
       # Without a time, so that equal models are equal files.
-      compressed = gzip.compress(content, _GZIP_LEVEL, mtime=0)
+      compressed = gzip.compress(content, level, mtime=0)
       files.write_atomic(path.with_name(name), compressed)
 
   def _restore(self) -> None:
