@@ -15,6 +15,7 @@ from experiments import (
   metrics,
   mistakes_page,
   prediction,
+  programs,
   projector,
   records,
   report,
@@ -152,11 +153,6 @@ def _write_projector(
   classifier: inference.Classifier,
 ) -> None:
   """Writes the embeddings for TensorBoard, with how common tokens are."""
-  ids, size = data.train.ids, data.vocabulary.size
-  counts = np.zeros(size, np.int64)
-  # NumPy makes int64 of what it counts.
-  for start in range(0, len(ids), _IDS_AT_ONCE):
-    counts += np.bincount(ids[start : start + _IDS_AT_ONCE], minlength=size)
   projector.write_projector(
     directory.projector,
     embeddings=projector.token_embeddings(
@@ -165,8 +161,19 @@ def _write_projector(
       config.parameters('experiment')['vocab_size'],
     ),
     piece=data.vocabulary.piece,
-    counts=counts,
+    counts=_token_counts(data),
   )
+
+
+@programs.keeping
+def _token_counts(data: experiment.Data) -> np.ndarray:
+  """Returns int64 [tokens], how often each is in the train split."""
+  ids, size = data.train.ids, data.vocabulary.size
+  counts = np.zeros(size, np.int64)
+  # NumPy makes int64 of what it counts.
+  for start in range(0, len(ids), _IDS_AT_ONCE):
+    counts += np.bincount(ids[start : start + _IDS_AT_ONCE], minlength=size)
+  return counts
 
 
 def _ids(tokens, i: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from experiments import files, layer_weights
+from experiments import files, layer_weights, programs
 
 # As many as its page takes for t-SNE; and what a run may grow by.
 _MAX_ROWS = 10_000
@@ -75,14 +75,8 @@ def write_projector(
   directory.mkdir(parents=True, exist_ok=True)
   n_bytes = sum(4 * array.shape[1] for array in embeddings.values())
   n_rows = max(1, min(len(counts), _MAX_ROWS, _MAX_BYTES // n_bytes))
-  ids = np.argsort(-counts, kind='stable')[:n_rows]
-  lines = ['token\tid\tcount'] + [
-    f'{_cell(piece(i))}\t{i}\t{count}'
-    for i, count in zip(ids.tolist(), counts[ids].tolist(), strict=True)
-  ]
-  contents: dict[str, str | bytes] = {
-    _TOKENS_NAME: ''.join(f'{line}\n' for line in lines)
-  }
+  ids, table = _tokens(piece, counts, n_rows)
+  contents: dict[str, str | bytes] = {_TOKENS_NAME: table}
   config = ''
   for name, array in embeddings.items():
     name = re.sub(r'[^\w.-]', '_', name, flags=re.ASCII)
@@ -102,6 +96,19 @@ def write_projector(
   for name, content in contents.items():
     files.write_atomic(directory / name, content)
   return [directory / name for name in contents]
+
+
+@programs.keeping
+def _tokens(
+  piece: Callable[[int], str], counts: np.ndarray, n_rows: int
+) -> tuple[np.ndarray, str]:
+  """Returns the ids of the most frequent tokens, and their table."""
+  ids = np.argsort(-counts, kind='stable')[:n_rows]
+  lines = ['token\tid\tcount'] + [
+    f'{_cell(piece(i))}\t{i}\t{count}'
+    for i, count in zip(ids.tolist(), counts[ids].tolist(), strict=True)
+  ]
+  return ids, ''.join(f'{line}\n' for line in lines)
 
 
 def _cell(piece: str) -> str:
