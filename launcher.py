@@ -53,7 +53,7 @@ def _with_config() -> None:
   elif FLAGS.mode == 'prepare':
     modes.prepare(checked, FLAGS.source)
   else:
-    modes.train(checked, output_dir)
+    modes.train(checked, output_dir, trust_init_from=FLAGS.trust_init_from)
 
 
 def _sweep() -> None:

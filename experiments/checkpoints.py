@@ -190,9 +190,7 @@ class Checkpoints:
       The checkpoint; None if no best is kept, there is none yet or it is
       damaged, which is reported in the log.
     """
-    if self.best_metric is None or self.load_newest() is None:
-      return None
-    if self.best is None:
+    if self.load_newest() is None or self.best is None:
       return None
     try:
       return self.load(self.best.step)

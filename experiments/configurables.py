@@ -69,6 +69,7 @@ def experiment(
   patience=None,
   ema_decay=None,
   clip_grad_norm=None,
+  init_from=None,
   histograms=False,
   projector=True,
 ):
@@ -94,6 +95,8 @@ def experiment(
       their place, keeps of itself at each step; None: there is no average.
     clip_grad_norm: the largest L2 norm of the gradient of all weights; None:
       any, or what the optimizer says.
+    init_from: a run directory, or a model.pkl.gz of trax, whose weights
+      training starts from; None: random ones.
     histograms: whether weights and gradients are counted at each evaluation.
     projector: whether the embeddings are written for TensorBoard's projector.
   """

@@ -142,10 +142,7 @@ def _show_model(n_classes: int) -> None:
 
   trax_repairs.import_trax()
   model = experiment.make_model(n_classes=n_classes, mode='train')
-  inputs = experiment.sample_batch()[0]
-  weights, _ = model.weights_and_state_signature(
-    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
-  )
+  weights, _ = experiment.signatures(model)
   n_weights = sum(
     int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(weights)
   )

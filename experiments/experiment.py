@@ -244,6 +244,20 @@ def sample_batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   )
 
 
+def signatures(model) -> tuple[Any, Any]:
+  """Returns the shapes and dtypes of a model's weights and of its state.
+
+  Args:
+    model: a trax layer over token ids, without weights.
+  """
+  import jax
+
+  inputs = sample_batch()[0]
+  return model.weights_and_state_signature(
+    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+  )
+
+
 def instance(configurable_or_instance):
   """Returns an object for what a config may name or make: @Adam, @Adam()."""
   value = configurable_or_instance
@@ -261,7 +275,8 @@ def make_loop(
   Args:
     data: the tokenized data set.
     counted: gets the histograms, if the config wants them.
-    **options: `checkpoints`, `records`, `stop_signal` and `on_records` of Loop.
+    **options: `checkpoints`, `records`, `start`, `stop_signal` and `on_records`
+      of Loop.
 
   Raises:
     UserError: no example of a split is within the length limits, or the

@@ -44,6 +44,12 @@ flags.DEFINE_bool(
   False,
   'train: show the resolved config, or the trials, and stop. --dry_run',
 )
+flags.DEFINE_bool(
+  'trust_init_from',
+  False,
+  'train: read a model.pkl.gz that experiment.init_from names, though reading '
+  'it can run code that it holds. --trust_init_from',
+)
 flags.DEFINE_multi_string(
   'sweep',
   [],
@@ -122,6 +128,7 @@ _MODES_OF = {
   'input': ('predict',),
   'source': ('prepare',),
   'dry_run': ('train',),
+  'trust_init_from': ('train',),
   'sweep': ('train',),
   **dict.fromkeys(_OF_SWEEPS, ('train',)),
   'format': ('compare',),
@@ -148,6 +155,11 @@ def check_flags() -> None:
         f'--{flag} does not go with --mode={mode}, only with '
         f'--mode={" or ".join(modes)}.'
       )
+  if FLAGS.trust_init_from and FLAGS.sweep:
+    raise UserError(
+      '--trust_init_from does not go with --sweep. Let the trials start from a '
+      'run directory, which needs no trust.'
+    )
   for flag in _OF_SWEEPS:
     if FLAGS[flag].present and not FLAGS.sweep:
       raise UserError(f'--{flag} is for a sweep: give --sweep, too.')

@@ -26,6 +26,7 @@ from experiments import (
   run_events,
   signals,
   tensorboard,
+  warm_start,
 )
 from experiments.errors import UserError
 
@@ -34,6 +35,8 @@ def train(
   checked: config.Config,
   output_dir: pathlib.Path,
   on_records: Callable[[list[records.Record]], None] = lambda new: None,
+  *,
+  trust_init_from: bool = False,
 ) -> None:
   """Trains, evaluates on the whole test split and shows predictions.
 
@@ -45,6 +48,8 @@ def train(
     output_dir: the run directory; made if missing.
     on_records: told of new records, and first of those from before; what it
       raises ends the run, with the error's `run_status`.
+    trust_init_from: whether `experiment.init_from` may name a file whose
+      reading can run code.
 
   Raises:
     UserError: the data, the vocabulary or the directory will not do, or the
@@ -62,6 +67,10 @@ def train(
   source = experiment.open_source(cache.cache_dir())
   vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
+  saved = checkpoints.Checkpoints(directory.checkpoints)
+  weights = None
+  if not saved.steps():
+    weights = warm_start.load(data, trust=trust_init_from)
   with signals.StopSignal() as stop_signal, directory.locked():
     if is_finished(directory, checked):
       evaluation.show_finished(directory)
@@ -78,9 +87,10 @@ def train(
         **fields,
       )
 
-    saved = checkpoints.Checkpoints(directory.checkpoints)
     try:
-      results = _train(directory, checked, data, stop_signal, on_records)
+      results = _train(
+        directory, checked, data, weights, stop_signal, on_records
+      )
     except BaseException as error:
       status = _status_of(error)
       with _logging_failure():
@@ -219,6 +229,7 @@ def _train(
   directory: run_dir.RunDir,
   checked: config.Config,
   data: experiment.Data,
+  weights: warm_start.Start | None,
   stop_signal: signals.StopSignal,
   on_records: Callable[[list[records.Record]], None],
 ) -> str:
@@ -244,6 +255,7 @@ def _train(
         checkpoints=experiment.open_checkpoints(directory.checkpoints),
         records=records.Records(directory.metrics),
         counted=events.histograms,
+        start=weights,
         stop_signal=stop_signal,
         on_records=record,
       )

@@ -16,6 +16,7 @@ from experiments import (
   report,
   run_config,
   run_dir,
+  saved_model,
   text,
 )
 from experiments.errors import UserError
@@ -82,39 +83,24 @@ def load_classifier(
   Raises:
     UserError: there is no checkpoint, or it does not fit the model.
   """
-  saved = experiment.open_checkpoints(directory.checkpoints)
-  checkpoint = saved.load_best() or saved.load_newest()
-  if checkpoint is None:
-    raise UserError(
-      f'{directory.checkpoints} holds no checkpoint. Train first: '
-      f'python launcher.py --gin_file={directory.config} '
-      f'--output_dir={directory.path}'
-    )
-  import jax
-
+  saved = saved_model.load(directory)
   model = experiment.make_model(
     n_classes=len(directory.read_run()['labels']), mode='eval'
   )
-  inputs = experiment.sample_batch()[0]
-  weights, state = model.weights_and_state_signature(
-    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
+  weights, state = map(
+    saved_model.fill,
+    experiment.signatures(model),
+    (saved.weights, saved.state),
   )
-  record = checkpoint.record
-  start_of_state = record['n_weights'] + record['n_slots']
-  # Before what is known of the steps since the last evaluation.
-  start_of_weights = 0
-  if record.get('n_average'):
-    n_after = record['n_average'] + len(record['stats'])
-    start_of_weights = len(checkpoint.leaves) - n_after
-  return (
-    inference.Classifier(
-      model,
-      weights=_fill(weights, checkpoint.leaves[start_of_weights:], directory),
-      state=_fill(state, checkpoint.leaves[start_of_state:], directory),
-      **experiment.buckets(),
-    ),
-    checkpoint.step,
+  if weights is None or state is None:
+    raise UserError(
+      f'The checkpoint in {directory.checkpoints} does not fit the model: the '
+      'code of the model has changed since it was trained.'
+    )
+  classifier = inference.Classifier(
+    model, weights=weights, state=state, **experiment.buckets()
   )
+  return classifier, saved.step
 
 
 def describe(
@@ -154,20 +140,6 @@ def _probabilities(log_probs: np.ndarray) -> np.ndarray:
   probabilities = np.exp(log_probs.astype(np.float64))
   # What float32 rounded off.
   return probabilities / probabilities.sum(axis=-1, keepdims=True)
-
-
-def _fill(tree, leaves: list[np.ndarray], directory: run_dir.RunDir):
-  """Puts the first of some leaves into a tree of signatures."""
-  import jax
-
-  signatures, structure = jax.tree_util.tree_flatten(tree)
-  leaves = leaves[: len(signatures)]
-  if [leaf.shape for leaf in leaves] != [s.shape for s in signatures]:
-    raise UserError(
-      f'The checkpoint in {directory.checkpoints} does not fit the model: the '
-      'code of the model has changed since it was trained.'
-    )
-  return jax.tree_util.tree_unflatten(structure, leaves)
 
 
 def _open(path: str) -> BinaryIO:

@@ -283,6 +283,7 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'patience': optional(SIZE),
     'ema_decay': optional(FRACTION),
     'clip_grad_norm': optional(POSITIVE),
+    'init_from': optional(STRING),
     'histograms': BOOLEAN,
     'projector': BOOLEAN,
   },

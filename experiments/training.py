@@ -20,6 +20,7 @@ from experiments import (
   run_dir,
   trax_repairs,
   update,
+  warm_start,
 )
 from experiments.checkpoints import Checkpoint, Checkpoints
 from experiments.errors import UserError
@@ -78,6 +79,7 @@ class Loop(training.Loop):
     records: Records,
     ema_decay: float | None = None,
     patience: int | None = None,
+    start: warm_start.Start | None = None,
     counted: histograms.Histograms | None = None,
     stop_signal: Callable[[], int | None] = lambda: None,
     on_records: Callable[[list[Record]], None] = lambda records: None,
@@ -98,6 +100,7 @@ class Loop(training.Loop):
         much of itself at each step; None: evaluate the weights.
       patience: how many evaluations in a row may fail to improve the metric
         that `checkpoints` keep the best by, before training ends; None: any.
+      start: weights and state of `model` at step 0; None: random ones.
       counted: gets the histograms of each evaluation; None: none are made.
       stop_signal: asked between calls; a signal's number ends the run.
       on_records: told of each group of new records, and of all restored ones.
@@ -137,8 +140,11 @@ class Loop(training.Loop):
     )
     if counted is not None:
       self._gradients = histograms.gradients_fn(self._trainer.model_with_loss)
-    # The average starts as the weights themselves.
     layer = self._trainer.accelerated_model_with_loss
+    if start is not None:
+      layer.weights = (start.weights, *layer.weights[1:])
+      layer.state = (start.state, *layer.state[1:])
+    # The average starts as the weights themselves.
     self._average = () if ema_decay is None else layer.weights
     evaluator = self._evaluator_per_task[0]  # type: ignore[has-type]
     metrics_fn = programs.kept('metrics_fn', lambda: evaluator.metrics_fn)

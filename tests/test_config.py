@@ -126,6 +126,7 @@ experiment.best_metric = None
 experiment.clip_grad_norm = %CLIP_GRAD_NORM
 experiment.ema_decay = %EMA_DECAY
 experiment.histograms = False
+experiment.init_from = None
 experiment.keep_checkpoints = 2
 experiment.lower_case = %LOWER_CASE
 experiment.model = %MODEL

@@ -1,0 +1,72 @@
+"""The model of a run, as its checkpoints hold it."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import checkpoints, run_dir
+from experiments.errors import UserError
+
+
+class SavedModel(NamedTuple):
+  """What of a checkpoint is evaluated.
+
+  Attributes:
+    step: training steps that it has seen.
+    weights: leaves of the weights or of their moving average, of the model and
+      then of the loss.
+    state: leaves of the state, likewise.
+  """
+
+  step: int
+  weights: list[np.ndarray]
+  state: list[np.ndarray]
+
+
+def load(directory: run_dir.RunDir) -> SavedModel:
+  """Loads the best checkpoint of a run if a best is kept, or the newest.
+
+  Args:
+    directory: a run directory.
+
+  Raises:
+    UserError: there is no checkpoint.
+  """
+  saved = checkpoints.Checkpoints(directory.checkpoints)
+  checkpoint = saved.load_best() or saved.load_newest()
+  if checkpoint is None:
+    raise UserError(
+      f'{directory.checkpoints} holds no checkpoint. Train first: '
+      f'python launcher.py --gin_file={directory.config} '
+      f'--output_dir={directory.path}'
+    )
+  record, leaves = checkpoint.record, checkpoint.leaves
+  weights = leaves
+  if record['n_average']:
+    # Before what is known of the steps since the last evaluation.
+    end = len(leaves) - len(record['stats'])
+    weights = leaves[end - record['n_average'] :]
+  return SavedModel(
+    checkpoint.step,
+    weights[: record['n_weights']],
+    leaves[record['n_weights'] + record['n_slots'] :],
+  )
+
+
+def fill(tree: Any, leaves: list[np.ndarray]) -> Any:
+  """Puts the first of some leaves into a tree of signatures.
+
+  Args:
+    tree: a tree of what has a shape.
+    leaves: arrays; more than the tree has room for are left over.
+
+  Returns:
+    The tree with the arrays, or None if they do not fit.
+  """
+  import jax
+
+  signatures, structure = jax.tree_util.tree_flatten(tree)
+  leaves = leaves[: len(signatures)]
+  if [leaf.shape for leaf in leaves] != [s.shape for s in signatures]:
+    return None
+  return jax.tree_util.tree_unflatten(structure, leaves)
