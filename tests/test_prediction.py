@@ -1,12 +1,16 @@
 """--mode=predict, as a user does it."""
 
+import csv
+import html
 import json
+import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
+from sklearn.calibration import calibration_curve
 
 from experiments.datasets import bbc_news_corpus
 
@@ -83,6 +87,30 @@ def test_scikit_learn_finds_the_reported_numbers_in_the_predictions(
     reported['confusion'],
     sklearn_metrics.confusion_matrix(expected, predicted, labels=run['labels']),
   )
+  confidences = probabilities.max(axis=1)
+  right = np.array(expected) == predicted
+  accuracies, means = calibration_curve(right, confidences, n_bins=15)
+  counts, _ = np.histogram(confidences, 15, (0, 1))
+  assert reported['expected_calibration_error'] == pytest.approx(
+    np.average(abs(accuracies - means), weights=counts[counts > 0]), rel=1e-4
+  )
+  by_length = (path / 'report/accuracy_by_length.csv').read_text()
+  rows = csv.DictReader(by_length.splitlines())
+  lengths = np.array([predictions[i]['n_tokens'] for i in kept])
+  for row in rows:
+    inside = (int(row['shortest']) <= lengths) & (
+      lengths <= int(row['longest'])
+    )
+    assert int(row['n_examples']) == inside.sum() > 0
+    assert float(row['accuracy']) == pytest.approx(right[inside].mean())
+  page = (path / 'report/mistakes.html').read_text()
+  wrong = np.flatnonzero(~right)
+  worst = wrong[np.argsort(-confidences[wrong])][:50]
+  shown = [float(value) for value in re.findall(r'<meter value="(.*?)"', page)]
+  np.testing.assert_allclose(shown, confidences[worst], atol=6e-4)
+  for i in worst:
+    title = articles[kept[i]].text.split('\n')[0]
+    assert html.escape(title) in page
 
 
 def test_a_text_a_line(predict, tmp_path):
