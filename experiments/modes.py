@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import pathlib
-import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -248,7 +247,6 @@ def _train(
       start_time=start,
     )
     writer.text('config.gin', tensorboard.code_block(checked.text), 0)
-    importing = threading.Thread(target=_import_for_report)
     try:
       loop = experiment.make_loop(
         data,
@@ -259,7 +257,6 @@ def _train(
         stop_signal=stop_signal,
         on_records=record,
       )
-      importing.start()
       loop.run()
       directory.write_run(steps=loop.step)
       loop.take_best()
@@ -271,10 +268,6 @@ def _train(
       with _logging_failure():
         writer.session_end(_status_of(error), end_time=time.time())
       raise
-    finally:
-      # A Python that ends breaks what is being imported, with a traceback.
-      if importing.ident:
-        importing.join()
     writer.session_end(run_dir.FINISHED, end_time=time.time())
   return results
 
@@ -292,11 +285,3 @@ def _status_of(error: BaseException) -> str:
   if isinstance(error, KeyboardInterrupt):
     return run_dir.INTERRUPTED
   return getattr(error, 'run_status', run_dir.FAILED)
-
-
-def _import_for_report() -> None:
-  """Imports what the report needs, 2 s of a start, while the device trains."""
-  with contextlib.suppress(ImportError):
-    import matplotlib.backends.backend_agg
-    import matplotlib.figure  # noqa: F401
-    import sklearn.metrics  # noqa: F401

@@ -47,9 +47,11 @@ _HOST_ONLY = frozenset(
     'EvalTask.n_eval_batches',
     'TrainTask.lr_schedule',
     'TrainTask.n_steps_per_checkpoint',
+    'experiment.histograms',
     'experiment.init_from',
     'experiment.n_steps',
     'experiment.patience',
+    'experiment.projector',
     'experiment.seed',
   }
 )

@@ -20,7 +20,6 @@ from experiments import (
   run_dir,
   trax_repairs,
   update,
-  warm_start,
 )
 from experiments.checkpoints import Checkpoint, Checkpoints
 from experiments.errors import UserError
@@ -79,7 +78,7 @@ class Loop(training.Loop):
     records: Records,
     ema_decay: float | None = None,
     patience: int | None = None,
-    start: warm_start.Start | None = None,
+    start: update.Start | None = None,
     counted: histograms.Histograms | None = None,
     stop_signal: Callable[[], int | None] = lambda: None,
     on_records: Callable[[list[Record]], None] = lambda records: None,

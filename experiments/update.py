@@ -31,6 +31,18 @@ class TrainState(NamedTuple):
   average: Any = ()
 
 
+class Start(NamedTuple):
+  """What training starts from in place of random weights.
+
+  Attributes:
+    weights: the tree of weights of the model.
+    state: the tree of its non-trainable state.
+  """
+
+  weights: Any
+  state: Any
+
+
 def make_update(
   model_with_loss, optimizer, *, ema_decay: float | None = None
 ) -> Callable:

@@ -2,22 +2,11 @@
 
 import os
 import pathlib
-from typing import Any, NamedTuple
+from typing import Any
 
 from experiments import config, experiment, run_dir, saved_model
 from experiments.errors import UserError
-
-
-class Start(NamedTuple):
-  """What training starts from in place of random weights.
-
-  Attributes:
-    weights: tree of the model's weights.
-    state: tree of its state.
-  """
-
-  weights: Any
-  state: Any
+from experiments.update import Start
 
 
 def load(data: experiment.Data, *, trust: bool) -> Start | None:
