@@ -43,16 +43,18 @@ class Workload(NamedTuple):
     return path
 
   def train(
-    self, output_dir: pathlib.Path, **macros: object
+    self, output_dir: pathlib.Path, *flags: str, **macros: object
   ) -> measuring.Finished:
     """Trains by the launcher.
 
     Args:
       output_dir: of the run.
+      *flags: more of them.
       **macros: bound by --gin_bindings.
     """
     return measuring.launch(
       *self.gin_flags,
+      *flags,
       *bindings(macros),
       f'--output_dir={output_dir}',
       cache=self.cache,

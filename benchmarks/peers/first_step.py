@@ -3,8 +3,8 @@
 Usage:
   python -m benchmarks.peers.first_step RUN_DIR TEST_NPZ ACCURACY…
 
-The run is one of `mean_embedding`, with a checkpoint at every step that may be
-the one. It prints one JSON line: the step for each accuracy, or null.
+The run is one of `mean_embedding`, or with --masked of `masked_mean_embedding`,
+with a checkpoint at every step that may be the one. It prints one JSON line: the step for each accuracy, or null.
 """
 
 import argparse
@@ -18,18 +18,23 @@ from experiments import buckets, checkpoints
 BOUNDARIES = [32, 128, 512, 2048]
 
 
-def accuracy_of(leaves: list[np.ndarray], test: dict[str, np.ndarray]) -> float:
+def accuracy_of(
+  leaves: list[np.ndarray], test: dict[str, np.ndarray], *, masked: bool
+) -> float:
   """Computes the test accuracy with NumPy alone.
 
   Args:
     leaves: the embedding, then weights and bias of the dense layer, and
       anything else.
     test: 'ids', 'offsets' and 'labels' as in the token cache.
+    masked: whether the mean leaves padding out.
   """
   embedding, weights, bias = leaves[:3]
   lengths = np.diff(test['offsets'])
   bucket = buckets.bucket_of(lengths, BOUNDARIES)
   padded = np.array(BOUNDARIES)[bucket][:, None]
+  if masked:
+    padded = lengths[:, None]
   sums = np.add.reduceat(embedding[test['ids']], test['offsets'][:-1], axis=0)
   means = (sums + (padded - lengths[:, None]) * embedding[0]) / padded
   predicted = np.argmax(means @ weights + bias, axis=1)
@@ -42,13 +47,15 @@ def main() -> None:
   parser.add_argument('run_dir', type=pathlib.Path)
   parser.add_argument('test', type=pathlib.Path)
   parser.add_argument('accuracy', type=float, nargs='+')
+  parser.add_argument('--masked', action='store_true')
   args = parser.parse_args()
 
   with np.load(args.test) as arrays:
     test = dict(arrays)
   saved = checkpoints.Checkpoints(args.run_dir / 'checkpoints')
   accuracies = {
-    step: accuracy_of(saved.load(step).leaves, test) for step in saved.steps()
+    step: accuracy_of(saved.load(step).leaves, test, masked=args.masked)
+    for step in saved.steps()
   }
   found = [
     next((s for s, value in accuracies.items() if value >= wanted), None)
