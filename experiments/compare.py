@@ -17,7 +17,7 @@ from experiments.errors import UserError
 
 DEFAULT_OBJECTIVE = 'accuracy'
 # Metrics of which less is better; of all others more is.
-_MINIMIZED = ('cross_entropy', 'loss')
+_MINIMIZED = ('cross_entropy', 'loss', 'error')
 _SEED = 'SEED'
 
 

@@ -77,7 +77,12 @@ def sweep(
     if search == 'grid':
       sweep_dry_run.show(trials, directory=directory, jobs=jobs or 1)
     else:
-      sweep_dry_run.show_search(definition, directory=directory)
+      sweep_dry_run.show_search(
+        definition,
+        directory=directory,
+        n_trials=n_trials or 0,
+        jobs=jobs or 1,
+      )
     return True
   with signals.StopSignal() as stop_signal, contextlib.ExitStack() as stack:
     run_dir.check_writable(directory)
@@ -173,6 +178,8 @@ def _open_executor(
     jobs=jobs,
     num_cpus=settings.num_cpus,
     num_gpus=settings.num_gpus,
+    memory_mib=settings.memory_mib,
+    resources=settings.resources,
   )
 
 

@@ -355,4 +355,6 @@ def _load_yaml(path: str) -> Any:
     mark = getattr(error, 'problem_mark', None)
     where = f'{path}:{mark.line + 1}' if mark else path
     problem = getattr(error, 'problem', None) or str(error)
+    if "'@'" in problem or "'%'" in problem:
+      problem += ". YAML wants quotes around a reference: '@gru_classifier'"
     raise UserError(f'{where}: cannot read this YAML: {problem}.') from None

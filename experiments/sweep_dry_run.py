@@ -3,8 +3,10 @@
 import math
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 from experiments import (
+  compare,
   compare_tables,
   programs,
   run_dir,
@@ -44,41 +46,80 @@ def show(
     f'\n{len(trials)} trials, {len(trials) - len(left)} of them done. Those '
     f'left need {n_programs} set{"s" * (n_programs != 1)} of compiled programs.'
   )
+  _print_estimate(directory, n_left=len(left), jobs=jobs)
+
+
+def show_search(
+  definition: Definition, *, directory: pathlib.Path, n_trials: int, jobs: int
+) -> None:
+  """Prints the space that a search draws from, and what it has drawn.
+
+  Args:
+    definition: the space.
+    directory: that of the sweep.
+    n_trials: number of trials in total.
+    jobs: number of trials at once.
+  """
+  names: list[str] = []
+  rows = [['name', 'drawn from', 'values']]
+  for dimension in search.dimensions(definition):
+    if isinstance(dimension, Axis):
+      columns = zip(*dimension.values, strict=True)
+      names += dimension.names
+      for name, column in zip(dimension.names, columns, strict=True):
+        rows.append([name, 'choice', ', '.join(map(render, column))])
+    else:
+      names.append(dimension.name)
+      shown = ', '.join(map(render, dimension.values))
+      rows.append([dimension.name, dimension.kind, shown])
+  print(compare_tables.columns(rows, widest=200))
+  drawn = [
+    trial
+    for trial in _known(directory)
+    if trial['bindings'].keys() == set(names)
+  ]
+  statuses = [_status(directory, trial) for trial in drawn]
+  if drawn:
+    rows = [[*names, 'status', 'directory']]
+    for trial, status in zip(drawn, statuses, strict=True):
+      values = [trial['bindings'][name] for name in names]
+      rows.append([*values, status, str(directory / trial['directory'])])
+    print(f'\n{compare_tables.columns(rows, widest=200)}')
+  n_done = sum(status in sweep_plan.FINAL for status in statuses)
+  print(f'\n{n_trials} trials, {n_done} of them done.')
+  _print_estimate(directory, n_left=max(0, n_trials - n_done), jobs=jobs)
+  print(f'Sweep directory: {directory}')
+
+
+def _print_estimate(directory: pathlib.Path, *, n_left: int, jobs: int) -> None:
+  """Says how long the rest takes, if a trial has finished."""
   seconds = _seconds_per_trial(directory)
-  if left and seconds is not None:
-    total = seconds * math.ceil(len(left) / jobs)
+  if n_left and seconds is not None:
+    total = seconds * math.ceil(n_left / jobs)
     print(
       f'About {total:,.0f} s with --jobs={jobs}: a trial of this sweep took '
       f'{seconds:.1f} s.'
     )
 
 
-def show_search(definition: Definition, *, directory: pathlib.Path) -> None:
-  """Prints the space that a search draws from.
+def _known(directory: pathlib.Path) -> list[dict[str, Any]]:
+  """Returns the entries of all trials in sweep.json."""
+  return list(sweep_state.read_sweep(directory).get('trials', {}).values())
 
-  Args:
-    definition: the space.
-    directory: that of the sweep.
-  """
-  rows = [['name', 'drawn from', 'values']]
-  for dimension in search.dimensions(definition):
-    if isinstance(dimension, Axis):
-      columns = zip(*dimension.values, strict=True)
-      for name, column in zip(dimension.names, columns, strict=True):
-        rows.append([name, 'choice', ', '.join(map(render, column))])
-    else:
-      shown = ', '.join(map(render, dimension.values))
-      rows.append([dimension.name, dimension.kind, shown])
-  print(compare_tables.columns(rows, widest=200))
-  print(f'\nSweep directory: {directory}')
+
+def _status(directory: pathlib.Path, trial: dict[str, Any]) -> str:
+  """Returns a trial's status, as its directory says if there is one."""
+  path = directory / trial['directory']
+  if not run_dir.RunDir(path).config.is_file():
+    return trial['status']
+  return compare.read_run(path, path.name).status
 
 
 def _seconds_per_trial(directory: pathlib.Path) -> float | None:
   """Returns the mean over finished trials of the sweep; None without any."""
-  entries = sweep_state.read_sweep(directory).get('trials', {}).values()
   seconds = [
     entry['seconds']
-    for entry in entries
+    for entry in _known(directory)
     if entry.get('status') == run_dir.FINISHED and entry.get('seconds')
   ]
   return sum(seconds) / len(seconds) if seconds else None

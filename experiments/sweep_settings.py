@@ -15,7 +15,12 @@ from experiments.gin_values import shortened
 from experiments.suggestions import did_you_mean
 
 # Of the exact evaluation.
-OBJECTIVES = ('accuracy', 'cross_entropy', 'macro_f1')
+OBJECTIVES = (
+  'accuracy',
+  'cross_entropy',
+  'macro_f1',
+  'expected_calibration_error',
+)
 DIRECTIONS = ('maximize', 'minimize')
 PRUNERS = ('none', 'median', 'halving')
 _CONFIGURABLE = 'sweep'
@@ -34,7 +39,9 @@ class Settings:
     pruner_startup_trials: how many trials the median pruner lets finish first.
     seed: of the sampler.
     num_cpus: that Ray sets aside for a trial.
-    num_gpus: likewise.
+    num_gpus: likewise; below 1, trials share a GPU.
+    memory_mib: likewise; 0 sets none aside.
+    resources: likewise, amounts by a name that the cluster's machines give.
   """
 
   objective: str = compare.DEFAULT_OBJECTIVE
@@ -45,6 +52,8 @@ class Settings:
   seed: int = 0
   num_cpus: float = 1.0
   num_gpus: float = 0.0
+  memory_mib: float = 0.0
+  resources: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
   @property
   def is_minimized(self) -> bool:
@@ -65,6 +74,16 @@ def _one_of(names: Iterable[str]) -> schema.Spec:
   return schema.Spec(' or '.join(map(repr, names)), normalised)
 
 
+def _amounts(value: Any) -> dict[str, float]:
+  if not isinstance(value, dict) or not all(
+    isinstance(name, str) and name for name in value
+  ):
+    raise schema.WrongValueError
+  return {
+    name: schema.POSITIVE.normalised(amount) for name, amount in value.items()
+  }
+
+
 _SPECS: Mapping[str, schema.Spec] = {
   'objective': _one_of(OBJECTIVES),
   'direction': _one_of(DIRECTIONS),
@@ -74,6 +93,10 @@ _SPECS: Mapping[str, schema.Spec] = {
   'seed': schema.SEED,
   'num_cpus': schema.NOT_NEGATIVE,
   'num_gpus': schema.NOT_NEGATIVE,
+  'memory_mib': schema.NOT_NEGATIVE,
+  'resources': schema.Spec(
+    "amounts above 0 by name, such as {'fast_disk': 1}", _amounts
+  ),
 }
 
 

@@ -44,6 +44,26 @@ def test_what_the_user_says_of_gpu_memory_stands(monkeypatch):
   assert local._environment(local._gpus(), 0) == {}
 
 
+@pytest.mark.parametrize(
+  ('needs', 'expected'),
+  [
+    ({'CPU': 1.0, 'GPU': 0.0}, 6),
+    ({'CPU': 4.0, 'GPU': 0.0}, 1),
+    ({'CPU': 1.0, 'GPU': 0.25}, 6),
+    ({'CPU': 0.0, 'GPU': 0.5}, 4),
+    ({'CPU': 1.0, 'memory': 3 * 2**30}, 2),
+    ({'CPU': 1.0, 'fast_disk': 1}, 3),
+    ({'CPU': 1.0, 'slow_disk': 1}, 0),
+    ({'CPU': 0.0, 'GPU': 0.0}, 6),
+  ],
+)
+def test_as_many_trials_as_the_cluster_has_room_for(needs, expected):
+  from experiments.executors import ray
+
+  there = {'CPU': 6.0, 'GPU': 2.0, 'memory': 8.0 * 2**30, 'fast_disk': 3.0}
+  assert ray._room(there, needs) == expected
+
+
 def test_ray_that_is_not_installed_is_explained(launcher, tmp_path):
   # A package of the same name that cannot be imported stands in its way.
   (tmp_path / 'ray.py').write_text('raise ImportError("no ray")\n')

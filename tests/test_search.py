@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 
 import pytest
 
@@ -188,6 +189,22 @@ def test_the_median_pruner_gives_up_what_is_behind(tmp_path):
   assert frozen.state.name == 'PRUNED'
 
 
+def test_successive_halving_lets_the_best_quarter_go_on(tmp_path):
+  source = open_search(tmp_path, RATE, n_trials=9, pruner='halving')
+  # Optuna takes its rungs from the length of the first trial: 1, 4, 16, ...
+  first = source.next()
+  for step in (10, 20, 30):
+    assert source.measured(first, records(step, 0.5))
+  finish(first, 0.5)
+  source.ended(first, 'finished')
+  went_on = [
+    source.measured(source.next(), records(10, value))
+    for value in (0.1, 0.2, 0.3, 0.9, 0.8, 0.4, 0.7, 0.95)
+  ]
+  # Each is compared with those before it: of up to seven the best goes on.
+  assert went_on == [True, True, True, True, False, False, False, True]
+
+
 def test_records_from_before_are_reported_once(tmp_path):
   source = open_search(tmp_path, RATE, n_trials=2, pruner='median')
   trial = source.next()
@@ -242,6 +259,7 @@ def test_settings_are_taken_out_of_the_bindings():
   )
   assert not settings.is_minimized
   assert Settings(direction='minimize').is_minimized
+  assert Settings(objective='expected_calibration_error').is_minimized
 
 
 @pytest.mark.parametrize(
@@ -253,9 +271,15 @@ def test_settings_are_taken_out_of_the_bindings():
       "'median' or 'halving', not 'fast'.",
     ),
     (
+      "sweep.resources={'tpu': 0}",
+      '--gin_bindings="sweep.resources={\'tpu\': 0}": sweep.resources must be '
+      "amounts above 0 by name, such as {'fast_disk': 1}, not {'tpu': 0}.",
+    ),
+    (
       "sweep.objective='f1'",
       '--gin_bindings="sweep.objective=\'f1\'": sweep.objective must be '
-      "'accuracy' or 'cross_entropy' or 'macro_f1', not 'f1'.",
+      "'accuracy' or 'cross_entropy' or 'macro_f1' or "
+      "'expected_calibration_error', not 'f1'.",
     ),
     (
       'sweep.seed=1\nSEED=2',
@@ -356,3 +380,24 @@ def test_the_launcher_searches_prunes_and_goes_on(launcher, tmp_path):
   statuses = [trial['status'] for trial in sweep['trials'].values()]
   assert statuses.count('pruned') >= len(pruned)
   assert 'pruned' in statuses
+  shown = launcher(*command, '--trials=12', '--dry_run', '--jobs=2')
+  assert shown.returncode == 0, shown.stderr
+  space, drawn, summary = shown.stdout.split('\n\n')
+  assert space.splitlines()[1].split() == [
+    *('LEARNING_RATE', 'log_uniform', '0.0001,', '1')
+  ]
+  head, *rows = [line.split() for line in drawn.splitlines()]
+  assert head == ['LEARNING_RATE', 'status', 'directory']
+  assert [row[1:] for row in rows] == [
+    [trial['status'], str(directory / trial['directory'])]
+    for trial in sweep['trials'].values()
+  ]
+  first, second_line, _ = summary.splitlines()
+  assert first == '12 trials, 9 of them done.'
+  # Three are left, so two at once take twice the time of one.
+  match = re.fullmatch(
+    r'About (\d+) s with --jobs=2: a trial of this sweep took (.+) s\.',
+    second_line,
+  )
+  assert match
+  assert float(match[1]) == pytest.approx(2 * float(match[2]), abs=0.7)

@@ -49,6 +49,26 @@ def test_a_trial_is_bit_for_bit_the_run_that_the_same_bindings_make_alone(
   assert same_run.differences(swept[0] / NAMES[3], alone[0]) == []
 
 
+def test_models_follow_each_other_and_leave_no_trace(
+  launcher, trained, tmp_path
+):
+  """The last trial is that of tiny.gin, which `trained` has run alone."""
+  models = ('gru_classifier', 'kim_cnn', 'mean_embedding')
+  names = ', '.join(f'@{model}' for model in models)
+  done = launcher(
+    *('--gin_file=tiny.gin', f'--sweep=MODEL=[{names}]'),
+    f'--output_dir={tmp_path}',
+  )
+  assert done.returncode == 0, done.stderr
+  weights = [
+    (tmp_path / f'MODEL=@{model}' / 'model.weights.npy.gz').read_bytes()
+    for model in models
+  ]
+  assert len(set(weights)) == 3
+  last = tmp_path / f'MODEL=@{models[-1]}'
+  assert same_run.differences(last, trained[0]) == []
+
+
 def test_a_trial_writes_to_its_log_what_a_run_shows(swept, alone):
   log = (swept[0] / NAMES[3] / 'log.txt').read_text()
   assert alone[1].stdout.replace('runs/tiny', str(swept[0])) in log
@@ -193,8 +213,8 @@ REFUSED = {
     [RATES, "--gin_bindings=sweep.objectiv='x'"],
     '--gin_bindings="sweep.objectiv=\'x\'": sweep.objectiv is no setting of a '
     'sweep. There are objective, direction, pruner, pruning_metric, '
-    'pruner_startup_trials, seed, num_cpus, num_gpus. Did you mean '
-    'objective?\n',
+    'pruner_startup_trials, seed, num_cpus, num_gpus, memory_mib, resources. '
+    'Did you mean objective?\n',
   ),
   'jobs alone': (['--jobs=2'], '--jobs is for a sweep: give --sweep, too.\n'),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from experiments import sweep_definition
 from experiments.errors import UserError
-from experiments.gin_values import Reference
+from experiments.gin_values import Macro, Reference
 from experiments.sweep_definition import Axis, Distribution
 
 # As trax publishes them, one of each form.
@@ -40,6 +40,21 @@ sweep2:
       {'n_funnel_blocks': 16, 'd_model': 768, 'dropout': 0.3},
       {'n_funnel_blocks': 12, 'd_model': 512},
       {'n_funnel_blocks': 16, 'd_model': 512},
+    ],
+  ),
+  'lists of what is a list': (
+    """
+data.Tokenize.keys: [[0,]]
+rel_chunk_len: [null, 512]
+train.optimizer: ["%Adam"]
+""",
+    [
+      {
+        'data.Tokenize.keys': [0],
+        'rel_chunk_len': length,
+        'train.optimizer': Macro('Adam'),
+      }
+      for length in (None, 512)
     ],
   ),
   'strings': (
@@ -234,6 +249,10 @@ REFUSED_FILES = {
   "'<stream end>'.",
   'A: [1]\nB: [2]\nA: [3]\n': (
     '{}:3: A is there twice, first on line 1. Keep one.'
+  ),
+  'A: [@gru]': (
+    "{}:1: cannot read this YAML: found character '@' that cannot start any "
+    "token. YAML wants quotes around a reference: '@gru_classifier'."
   ),
   'A: 0.1': (
     '{}: A: a list of values was expected, not 0.1. Put it in square brackets.'

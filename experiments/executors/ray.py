@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from experiments import run_dir
 from experiments.errors import UserError
@@ -35,6 +35,8 @@ class RayExecutor:
     jobs: int | None,
     num_cpus: float,
     num_gpus: float,
+    memory_mib: float,
+    resources: Mapping[str, float],
   ):
     """Connects to a cluster.
 
@@ -42,7 +44,9 @@ class RayExecutor:
       address: of its head, or 'auto' for the one that this machine belongs to.
       jobs: most trials at once; None takes as many as the cluster has room for.
       num_cpus: that Ray sets aside for a trial.
-      num_gpus: likewise.
+      num_gpus: likewise; below 1, trials share a GPU.
+      memory_mib: likewise; 0 sets none aside.
+      resources: likewise, amounts by a name that the machines were given.
 
     Raises:
       UserError: Ray is not installed, or there is no such cluster.
@@ -71,12 +75,24 @@ class RayExecutor:
           'Start one by `ray start --head`.'
         ) from error
     self._jobs = jobs
-    self._needs = {'CPU': num_cpus, 'GPU': num_gpus}
+    memory = int(memory_mib * 2**20)
+    # By Ray's names of what a cluster has.
+    self._needs: dict[str, float] = {
+      'CPU': num_cpus,
+      'GPU': num_gpus,
+      'memory': memory,
+      **resources,
+    }
     self._monitor = _monitor(ray)
     self._attempt = ray.remote(
-      num_cpus=num_cpus, num_gpus=num_gpus, max_retries=0
+      num_cpus=num_cpus,
+      num_gpus=num_gpus,
+      memory=memory,
+      resources=dict(resources),
+      max_retries=0,
     )(_attempt)
     self._keys: dict = {}
+    self._has_warned = False
     self._taking = self._monitor.take.remote()
     self._is_stopping = False
 
@@ -84,15 +100,16 @@ class RayExecutor:
     """See `Executor`."""
     if self._is_stopping:
       return 0
-    most = self._jobs
-    if most is None:
-      # Machines come and go.
-      there = self._ray.cluster_resources()
-      most = min(
-        int(there.get(name, 0) // need)
-        for name, need in self._needs.items()
-        if need
+    # Machines come and go.
+    most = _room(self._ray.cluster_resources(), self._needs)
+    if not most and not self._has_warned:
+      self._has_warned = True
+      wanted = {name: need for name, need in self._needs.items() if need}
+      logging.warning(
+        'The cluster has no room for a trial, which needs %s: waiting.', wanted
       )
+    if self._jobs is not None:
+      most = self._jobs
     return max(0, max(most, 1) - len(self._keys))
 
   def start(self, task: Task) -> None:
@@ -159,6 +176,17 @@ class RayExecutor:
       reason = ' '.join(str(error).split())[:200]
       text = f'The process of the trial was lost: {reason}'
       return Ended(key, Outcome(run_dir.FAILED, text, may_retry=True))
+
+
+def _room(there: Mapping[str, float], needs: Mapping[str, float]) -> int:
+  """Returns how many trials fit at once, by the amounts of all machines.
+
+  Args:
+    there: amounts by name.
+    needs: of one trial; one that needs nothing fits once for each CPU.
+  """
+  needs = {name: need for name, need in needs.items() if need} or {'CPU': 1}
+  return min(int(there.get(name, 0) // need) for name, need in needs.items())
 
 
 def _attempt(task: Task, monitor) -> Outcome:
