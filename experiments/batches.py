@@ -15,7 +15,12 @@ __all__ = [
   'gather',
   'gather_many',
   'single_pass',
+  'stacked_runs',
 ]
+
+# Steps a call: enough to hide the call, few enough to stop soon.
+_MAX_STEPS_A_CALL = 16
+_MAX_TOKENS_A_CALL = 2**20
 
 
 class BatchStream:
@@ -166,3 +171,38 @@ def _rows(tokens, indices: np.ndarray, length: int) -> np.ndarray:
     rows[row] = 0
     rows[row, :n] = ids[start : start + n]
   return rows.astype(np.int32, copy=False)
+
+
+def stacked_runs(
+  stream: BatchStream, first: int, stop: int
+) -> Iterator[tuple[int, int, int, tuple[np.ndarray, ...]]]:
+  """Yields runs of batches of one shape, each for one compiled call.
+
+  Args:
+    stream: what they are batches of.
+    first: number of the first batch.
+    stop: number of the batch after the last.
+
+  Yields:
+    The number of the run's first batch, how many they are, how many examples
+    each has, and inputs, targets and weights with an axis before all others
+    that is as long for every run of this shape: what is left of it is 0.
+  """
+  for _, begin_of_run, count in stream.plan.runs(first, stop):
+    shape = stream.plan.batch(begin_of_run)
+    size = len(shape.indices)
+    most = _MAX_TOKENS_A_CALL // max(1, size * shape.length)
+    k = max(1, min(_MAX_STEPS_A_CALL, most))
+    for begin in range(begin_of_run, begin_of_run + count, k):
+      n = min(k, begin_of_run + count - begin)
+      arrays = gather_many(stream.tokens, stream.plan, begin, n)
+      yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
+
+
+def _fill_up(array: np.ndarray, length: int) -> np.ndarray:
+  """Returns the array with zeros appended on its first axis."""
+  if len(array) == length:
+    return array
+  filled = np.zeros((length, *array.shape[1:]), array.dtype)
+  filled[: len(array)] = array
+  return filled

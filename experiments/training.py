@@ -2,11 +2,9 @@
 
 import contextlib
 import copy
-import gzip
 import io
 import logging
 import pathlib
-import pickle
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,10 +12,10 @@ import numpy as np
 
 from experiments import (
   batches,
-  files,
   histograms,
   programs,
   run_dir,
+  trax_model_file,
   trax_repairs,
   update,
 )
@@ -34,14 +32,6 @@ from trax.supervised import training  # noqa: E402 (only once it is repaired)
 TrainTask = training.TrainTask
 EvalTask = training.EvalTask
 
-# Steps a call: enough to hide the call, few enough to stop soon.
-_MAX_STEPS_A_CALL = 16
-_MAX_TOKENS_A_CALL = 2**20
-# As trax compresses its own files. Weights only come out 7 % smaller, for 30 ms
-# a MB, so they are stored as they are.
-_GZIP_LEVEL = 2
-_STORED = 0
-
 
 class Diverged(UserError):
   """The loss is not finite."""
@@ -51,7 +41,7 @@ class Diverged(UserError):
   def __init__(self, step: int, loss: float):
     super().__init__(
       f'The loss of step {step} is {loss}. Lower LEARNING_RATE, or clip the '
-      'gradients, e.g. Adam.clip_grad_norm = 1.0.'
+      'gradients, e.g. CLIP_GRAD_NORM = 1.0.'
     )
     self.step = step
 
@@ -232,7 +222,9 @@ class Loop(training.Loop):
     self._segment_start = time.perf_counter()
     self._segment_examples, first_step = 0, self.step
     pending = None
-    for first, n, size, arrays in self._calls(task.labeled_data, stop):
+    for first, n, size, arrays in batches.stacked_runs(
+      task.labeled_data, self.step, stop
+    ):
       learning_rates = np.zeros(len(arrays[0]), np.float32)
       learning_rates[:n] = [
         self._learning_rate(step) for step in range(first + 1, first + n + 1)
@@ -256,18 +248,6 @@ class Loop(training.Loop):
     if pending:
       self._take_stats(*pending, progress)
     self._segment_steps = self.step - first_step
-
-  def _calls(self, stream: batches.BatchStream, stop: int):
-    """Yields first step, from 0, n, batch size and stacked batches of calls."""
-    for _, first, count in stream.plan.runs(self.step, stop):
-      shape = stream.plan.batch(first)
-      size = len(shape.indices)
-      most = _MAX_TOKENS_A_CALL // max(1, size * shape.length)
-      k = max(1, min(_MAX_STEPS_A_CALL, most))
-      for begin in range(first, first + count, k):
-        n = min(k, first + count - begin)
-        arrays = batches.gather_many(stream.tokens, stream.plan, begin, n)
-        yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
 
   def _take_stats(self, first, n, size, stats, progress: Progress) -> None:
     """Keeps the statistics of a call whose losses are finite."""
@@ -434,28 +414,10 @@ class Loop(training.Loop):
     Args:
       path: model.pkl.gz; model.weights.npy.gz is written beside it.
     """
-    from trax import layers as tl
-
     with self._evaluated_weights():
-      flat_weights, flat_state = tl.flatten_weights_and_state(
-        self.model.weights, self.model.state
+      trax_model_file.write(
+        path, self.model, self._batch_signature[: self.model.n_in]
       )
-    arrays = io.BytesIO()
-    for array in flat_weights:
-      np.save(arrays, np.asarray(array), allow_pickle=False)
-    description = {
-      # Where trax's reader expects arrays or the level of their compression.
-      'flat_weights': _GZIP_LEVEL,
-      'flat_state': [np.asarray(leaf) for leaf in flat_state],
-      'input_signature': self._batch_signature[: self.model.n_in],
-    }
-    for name, content, level in (
-      ('model.weights.npy.gz', arrays.getvalue(), _STORED),
-      (path.name, pickle.dumps(description), _GZIP_LEVEL),
-    ):
-      # Without a time, so that equal models are equal files.
-      compressed = gzip.compress(content, level, mtime=0)
-      files.write_atomic(path.with_name(name), compressed)
 
   def _restore(self) -> None:
     """Goes on from the newest checkpoint, or from the beginning."""
@@ -492,12 +454,3 @@ class Loop(training.Loop):
         'the code of the model has changed since. Choose another --output_dir.'
       )
     return jax.tree_util.tree_unflatten(tree, saved)
-
-
-def _fill_up(array: np.ndarray, length: int) -> np.ndarray:
-  """Returns the array with zeros appended on its first axis."""
-  if len(array) == length:
-    return array
-  filled = np.zeros((length, *array.shape[1:]), array.dtype)
-  filled[: len(array)] = array
-  return filled

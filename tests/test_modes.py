@@ -290,7 +290,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_diverged(launcher, tmp_path):
   last = done.stderr.splitlines()[-1]
   assert last == (
     f'The loss of step {run["steps"]} is nan. Lower LEARNING_RATE, or clip the '
-    'gradients, e.g. Adam.clip_grad_norm = 1.0.'
+    'gradients, e.g. CLIP_GRAD_NORM = 1.0.'
   )
   assert run['error'].endswith(last)
   assert 'metrics' not in run
