@@ -83,14 +83,17 @@ def test_the_search_for_an_accuracy_averages_over_padding():
   }
   weights, bias = np.eye(2), np.zeros(2)
 
-  def accuracy(strength):
+  def accuracy(strength, masked=False):
     # The means are [31, strength] / 32 and [30, 2 * strength] / 32.
     embedding = np.array([[1.0, 0.0], [0.0, strength]])
-    return first_step.accuracy_of([embedding, weights, bias], test)
+    return first_step.accuracy_of(
+      [embedding, weights, bias], test, masked=masked
+    )
 
   assert accuracy(10.0) == 0.5  # Both rows are taken for class 0.
   assert accuracy(20.0) == 1.0
   assert accuracy(40.0) == 0.5  # Both for class 1.
+  assert accuracy(10.0, masked=True) == 0.5  # Without padding, too.
 
 
 def test_the_summary_says_which_targets_are_met(tmp_path, monkeypatch, capsys):

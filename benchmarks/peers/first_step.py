@@ -4,8 +4,8 @@ Usage:
   python -m benchmarks.peers.first_step RUN_DIR TEST_NPZ ACCURACY…
 
 The run is one of `mean_embedding`, or with --masked of `masked_mean_embedding`,
-with a checkpoint at every step that may be the one. It prints one JSON line: the
-step for each accuracy, or null.
+with a checkpoint at every step that may be the one. It prints one JSON line:
+the step for each accuracy, or null.
 """
 
 import argparse
