@@ -14,6 +14,9 @@ _SAMPLED = {'cross_entropy': 'metrics/CrossEntropyLoss'}
 _USUAL = 'metrics/Accuracy'
 _MOST_IN_LEGEND = 12
 _MOST_NAMES_ON_AXIS = 12
+_MOST_NUMBERS_ON_AXIS = 6
+# How far lines through the same value are spread, as a share of the axis.
+_SPREAD = 0.04
 _PANEL_INCHES = (4.2, 3.4)
 _DPI = 110
 
@@ -81,6 +84,12 @@ def _colours(n: int) -> list[Any]:
   return [colours(0.95 * i / max(1, n - 1)) for i in range(n)]
 
 
+def _key(comparison: Comparison) -> str:
+  """Returns what the colours of lines mean."""
+  best = 'lower' if comparison.is_minimized else 'higher'
+  return f'the darker, the {best} the {comparison.objective}'
+
+
 def _label(comparison: Comparison, run: Run) -> str:
   values = [
     f'{name}={run.bindings[name]}'
@@ -118,6 +127,7 @@ def _steps(comparison: Comparison):
     panel.grid(alpha=0.3)
   if axes[0].lines and len(comparison.runs) <= _MOST_IN_LEGEND:
     axes[0].legend(fontsize=6)
+  picture.supxlabel(_key(comparison), fontsize=8)
   return picture
 
 
@@ -151,13 +161,17 @@ def _parallel(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
   objective = _Scale([repr(run.metrics[comparison.objective]) for run in runs])
   colours = _colours(len(runs))
   # The best on top.
-  for run, colour in reversed(list(zip(runs, colours, strict=True))):
+  for i, run in reversed(list(enumerate(runs))):
+    # Or lines through the same values would hide each other.
+    offset = _SPREAD * (0.5 - i / max(1, len(runs) - 1))
     heights = [
-      scale.share(run.bindings.get(name))
+      scale.share(run.bindings.get(name)) + offset
       for name, scale in zip(columns, scales, strict=True)
     ]
     heights.append(objective.share(repr(run.metrics[comparison.objective])))
-    panel.plot(range(n_axes), heights, color=colour, alpha=0.8, linewidth=1.3)
+    panel.plot(
+      range(n_axes), heights, color=colours[i], alpha=0.8, linewidth=1.3
+    )
   names = [*columns, comparison.objective]
   for i, scale in enumerate([*scales, objective]):
     panel.axvline(i, color='black', linewidth=0.8)
@@ -171,6 +185,7 @@ def _parallel(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
         bbox={'facecolor': 'white', 'alpha': 0.7, 'linewidth': 0, 'pad': 1},
       )
   panel.set_xticks(range(n_axes), names, fontsize=8)
+  panel.set_xlabel(_key(comparison), fontsize=8)
   panel.set_yticks([])
   panel.set_xlim(-0.1, n_axes - 0.6)
   for side in ('left', 'right', 'top', 'bottom'):
@@ -230,10 +245,12 @@ class _Scale:
     """Makes an axis of matplotlib this one."""
     if self._is_log:
       set_scale('log')
-    if not self._numbers:
+    if not self._numbers or len(self._texts) <= _MOST_NUMBERS_ON_AXIS:
       axis.set_ticks(
-        range(len(self._texts)), [_short(text) for text in self._texts]
+        [self.position(text) for text in self._texts],
+        [_short(text) for text in self._texts],
       )
+      axis.set_ticks([], minor=True)
 
   def _height(self, text: str | None) -> float:
     place = self.position(text)

@@ -104,8 +104,10 @@ def test_every_run_has_its_line(swept):
   ]
   assert len(lines) == 16
   # The best is drawn last: rate 0.1 (top), size 64 (top), a model, accuracy.
-  assert list(lines[-1].get_ydata())[:2] == [1.0, 1.0]
+  assert lines[-1].get_ydata()[:2] == pytest.approx([1.0, 1.0], abs=0.021)
   assert lines[-1].get_ydata()[3] == 1.0
+  # Half of the runs have either rate, and none hides another.
+  assert len({line.get_ydata()[0] for line in lines}) == 16
 
 
 def test_points_and_means_against_a_value(swept):
@@ -118,6 +120,8 @@ def test_points_and_means_against_a_value(swept):
   # 0.1 · (16 + 64) / 2 / 10 at the higher rate, a hundredth at the lower.
   assert mean.get_ydata() == pytest.approx([0.004, 0.4])
   assert panel.get_xscale() == 'log'
+  shown = [label.get_text() for label in panel.get_xticklabels()]
+  assert sorted(shown) == ['0.001', '0.1']
 
 
 def test_one_binding_makes_no_parallel_coordinates(tmp_path):
