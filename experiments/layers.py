@@ -209,9 +209,9 @@ def attention_pool(d_attention):
 def windows(width):
   """Joins the features of neighbouring tokens.
 
-  A dense layer on them is a convolution over time. As a gradient it is much
-  faster than tl.Conv1d: on 2 CPU cores, a step of `kim_cnn` on articles of 512
-  tokens takes a second or less, not six.
+  A dense layer on them is a convolution over time. On CPU its gradient is much
+  faster than that of tl.Conv1d: a step of `kim_cnn` on BBC News took 0.4 s, not
+  6 s.
 
   Args:
     width: number of tokens, of which (width - 1) // 2 stand before.
@@ -324,3 +324,39 @@ def bidirectional(make_cell, *, d_hidden, d_state):
     tl.Concatenate(),
     name=f'Bidirectional_{d_hidden}',
   )
+
+
+def transformer_block(d_feature, n_heads, d_ff, dropout_rate, mode):
+  """Makes a block of a Transformer encoder, normalized before each part.
+
+  Args:
+    d_feature: width of what goes in and out, a multiple of n_heads.
+    n_heads: attention heads.
+    d_ff: width of the dense layer between.
+    dropout_rate: share of attention and of what each part adds that training
+      drops.
+    mode: 'train' or 'eval'.
+
+  Returns:
+    A list, for tl.Serial: (float32 [batch, length, d_feature], bool [batch, 1,
+    1, length] as of tl.PaddingMask) -> the same two.
+  """
+  from trax import layers as tl
+
+  def dropped():
+    return dropout(dropout_rate, mode)
+
+  attention = tl.Attention(
+    d_feature, n_heads=n_heads, dropout=dropout_rate, mode=mode
+  )
+  return [
+    tl.Residual(tl.LayerNorm(), attention, dropped()),
+    tl.Residual(
+      tl.LayerNorm(),
+      tl.Dense(d_ff),
+      tl.Relu(),
+      dropped(),
+      tl.Dense(d_feature),
+      dropped(),
+    ),
+  ]

@@ -343,9 +343,8 @@ def transformer_classifier(
   """Averages what a small Transformer encoder makes of a text.
 
   Vaswani et al. 2017, arXiv:1706.03762, with layer normalization before each
-  part (Xiong et al. 2020, arXiv:2002.04745). No token attends to padding, and
-  the mean leaves it out. Positions start as sines and are trained, as trax has
-  it.
+  part (Xiong et al. 2020, arXiv:2002.04745). Padding is masked in attention and
+  mean. Positions start as sines and are trained, as trax has it.
 
   Args:
     vocab_size: number of rows of the embedding; token ids are below it.
@@ -354,8 +353,7 @@ def transformer_classifier(
     n_layers: number of encoder blocks.
     n_heads: attention heads of each.
     d_ff: width of the dense layer between, of each.
-    max_len: tokens of a text that are read, from its start; its cost grows
-      with the square of it.
+    max_len: tokens of a text that are read, from its start.
     dropout: share of embeddings, of attention, of what each part adds and of
       the features of a text that training drops.
     mode: 'train' or 'eval'.
@@ -376,34 +374,20 @@ def transformer_classifier(
       f'{d_feature + -d_feature % step}, or another n_heads.'
     )
 
-  def dropped():
-    return layers.dropout(dropout, mode)
-
-  def block():
-    attention = tl.Attention(
-      d_feature, n_heads=n_heads, dropout=dropout, mode=mode
-    )
-    return [
-      tl.Residual(tl.LayerNorm(), attention, dropped()),
-      tl.Residual(
-        tl.LayerNorm(),
-        tl.Dense(d_ff),
-        tl.Relu(),
-        dropped(),
-        tl.Dense(d_feature),
-        dropped(),
-      ),
-    ]
-
   embedded = tl.Serial(
     layers.embedding(vocab_size, d_feature),
-    dropped(),
+    # As large as the sines that are added to it (section 3.4 of the paper).
+    tl.Fn('Scale', lambda x: x * math.sqrt(d_feature)),
+    layers.dropout(dropout, mode),
     tl.PositionalEncoding(max_len=max_len),
   )
   return tl.Serial(
     tl.Fn('FirstTokens', lambda ids: ids[:, :max_len]),
     tl.Branch(embedded, tl.PaddingMask(), layers.padding_mask()),
-    [block() for _ in range(n_layers)],
+    [
+      layers.transformer_block(d_feature, n_heads, d_ff, dropout, mode)
+      for _ in range(n_layers)
+    ],
     tl.LayerNorm(),
     tl.Select([0, 2], n_in=3),
     layers.masked_mean(),
