@@ -23,7 +23,8 @@ display.count(0, 3)
 first, second = t.trial(0), t.trial(1)
 for each in (first, second):
   display.started(each)
-display.measured(second, [records.Record(5, 'eval', 'metrics/Accuracy', 0.5, 0.0)])
+record = records.Record(5, 'eval', 'metrics/Accuracy', 0.5, 0.0)
+display.measured(second, [record])
 for step in (5, 10):
   time.sleep(0.2)
   for each in (first, second):
