@@ -366,7 +366,7 @@ def test_ngram_ids(max_n):
 
 def test_ngrams_spread_over_the_buckets():
   # 100 x 100 bigrams in 1,000 buckets, with Poisson's 10 to each.
-  pairs = np.stack(np.mgrid[1:101, 1:101].reshape(2, -1), axis=1)
+  pairs = np.mgrid[1:101, 1:101].reshape(2, -1).T
   layer = layers.ngram_ids(vocab_size=200, max_n=2, n_buckets=1000)
   ids = np.asarray(layer(pairs.astype(np.int32)))[:, 2] - 200
   counts = np.bincount(ids, minlength=1000)

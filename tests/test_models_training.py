@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import jax
 import numpy as np
@@ -28,7 +29,7 @@ _NAMES = sorted(
 _FILES = sorted(
   path.relative_to(ROOT).as_posix() for path in ROOT.glob('gin/models/*.gin')
 )
-_SIZES = {
+_SIZES: dict[str, dict[str, Any]] = {
   'kim_cnn': {'widths': (2, 3), 'n_filters': 8},
   'ngram_embedding': {'n_buckets': 100},
   'transformer_classifier': {'n_layers': 1, 'd_ff': 16, 'max_len': 8},
@@ -56,7 +57,7 @@ def tokens():
 
 @pytest.mark.parametrize('name', some_are_slow('max_embedding'))
 def test_the_loss_falls_on_what_can_be_told_apart(name, tokens, tmp_path):
-  buckets = {'boundaries': [4, 8], 'batch_sizes': [16, 16, 1]}
+  buckets: dict[str, Any] = {'boundaries': [4, 8], 'batch_sizes': [16, 16, 1]}
 
   def make(mode):
     return getattr(models, name)(
