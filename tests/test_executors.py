@@ -98,13 +98,14 @@ def test_a_ray_cluster_that_is_not_there_is_explained(launcher, tmp_path):
 _CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
+node = {'num_cpus': 2, 'resources': {'room': 1}}
 cluster = Cluster(
   initialize_head=True,
-  head_node_args={'num_cpus': 1, 'include_dashboard': False},
+  head_node_args={**node, 'include_dashboard': False},
 )
 print(cluster.address, flush=True)
 sys.stdin.readline()
-second = cluster.add_node(num_cpus=1)
+second = cluster.add_node(**node)
 sys.stdin.readline()
 cluster.remove_node(second, allow_graceful=False)
 sys.stdin.readline()
@@ -150,6 +151,9 @@ def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
       launcher.command(
         *('--gin_file=tiny.gin', *long, '--sweep=SEED=[0, 1, 2]'),
         *('--executor=ray', f'--ray_address={address}'),
+        # Two would fit on a node, if it were for its cores.
+        "--gin_bindings=sweep.resources={'room': 1}",
+        '--gin_bindings=sweep.memory_mib=10',
         f'--output_dir={directory}',
       ),
       cwd=launcher.cwd,
@@ -164,6 +168,7 @@ def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
         assert sweep.poll() is None, sweep.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
+      assert len(running(directory)) == n_running
       # First adds a node, then kills it.
       cluster.stdin.write('\n')
       cluster.stdin.flush()
