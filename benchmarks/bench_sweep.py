@@ -13,19 +13,17 @@ killed in the middle and started again.
 """
 
 import concurrent.futures
-import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks import bench_peers, measuring, workload
+from benchmarks import bench_peers, killing, measuring, workload
 
 TARGETS = {'launcher': 0.6, 'plain': 0.12}
 RATES = (0.003, 0.01, 0.03)
@@ -105,7 +103,7 @@ def overhead(work: workload.Workload, n_trials: int) -> dict[str, float]:
     if re.match(r'\[\d+/\d+\] ', line):
       ends.append(time.perf_counter())
       if len(ends) in (n_trials // 2, n_trials):
-        memory[len(ends)] = rss_mib(children(process.pid))
+        memory[len(ends)] = killing.rss_mib(killing.children(process.pid))
   process.wait()
   if process.returncode:
     raise RuntimeError(f'the sweep ended with status {process.returncode}')
@@ -129,37 +127,11 @@ def overhead(work: workload.Workload, n_trials: int) -> dict[str, float]:
   }
 
 
-def children(pid: int) -> list[int]:
-  """Returns the processes that a process has started."""
-  path = pathlib.Path(f'/proc/{pid}/task/{pid}/children')
-  return [int(child) for child in path.read_text().split()]
-
-
-def rss_mib(pids: Sequence[int]) -> float:
-  """Returns the memory that the largest of some processes holds."""
-  pages = []
-  for pid in pids:
-    fields = pathlib.Path(f'/proc/{pid}/statm').read_text().split()
-    pages.append(int(fields[1]))
-  return max(pages, default=0) * os.sysconf('SC_PAGE_SIZE') / 2**20
-
-
 def two_at_a_time(commands: Sequence[list[Any]], env: dict[str, str]) -> float:
   """Runs commands, two at a time; returns the seconds of all."""
-
-  def run(command: list[Any]) -> None:
-    subprocess.run(
-      list(map(str, command)),
-      cwd=measuring.ROOT,
-      env={**os.environ, **env},
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.DEVNULL,
-      check=True,
-    )
-
   start = time.perf_counter()
   with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
-    list(pool.map(run, commands))
+    list(pool.map(lambda command: killing.run(command, env), commands))
   return time.perf_counter() - start
 
 
@@ -202,7 +174,7 @@ def grid(work: workload.Workload, steps: int, measured: int) -> dict[str, Any]:
   measuring.progress(f'the sweep: {seconds["sweep"]:.1f} s')
   # As wide on average as the grid.
   points = [
-    (rate, width) for width in (WIDTHS[0], WIDTHS[-1]) for rate in RATES
+    (rate, width) for rate in RATES for width in (WIDTHS[0], WIDTHS[-1])
   ][:measured]
   launcher = [
     sweep_command(
@@ -274,100 +246,47 @@ def kill(work: workload.Workload, steps: int) -> dict[str, Any]:
     steps: of each of 4 trials.
 
   Returns:
-    For the launcher and for Hydra: how many trials were done when it was
-    killed, how many processes were left, how many trials the second command
-    ran, and the seconds of both commands.
+    `killing.kill_and_go_on` of the launcher and of Hydra.
   """
-  results = {}
-  ours = work.output_dir('killed')
-  results['launcher'] = kill_and_go_on(
-    sweep_command(
-      work,
-      ours,
-      *axes(RATES[:1], WIDTHS[:2]),
-      f'--gin_bindings=N_STEPS={steps}',
-    ),
-    environment(work),
-    lambda: count(ours, '*/run.json', '"status": "finished"'),
-  )
-  state = json.loads((ours / 'sweep.json').read_text())
-  results['launcher']['trials_run_again'] = sum(
-    trial['attempts'] - 1 for trial in state['trials'].values()
-  )
-  theirs = work.output_dir('hydra_killed')
-  results['hydra'] = kill_and_go_on(
-    hydra_command(
-      work,
-      theirs,
-      *(f'+steps={steps}', f'+learning_rate={RATES[0]}'),
-      f'+embedding_size={WIDTHS[0]},{WIDTHS[1]}',
-      f'+seed={SEEDS[0]},{SEEDS[1]}',
-    ),
-    environment(work),
-    lambda: count(theirs, '*/result.json', 'total_seconds'),
-  )
-  # Its directories are numbered from 0 again, and every trial is run.
-  results['hydra']['trials_run_again'] = results['hydra']['done_before']
-  return results
-
-
-def count(directory: pathlib.Path, pattern: str, text: str) -> int:
-  """Returns how many files of a pattern hold a text."""
-  return sum(text in path.read_text() for path in directory.glob(pattern))
-
-
-def kill_and_go_on(command: list[Any], env: dict[str, str], n_done) -> dict:
-  """Kills a command once two of its trials are done, and starts it again."""
-  start = time.perf_counter()
-  process = subprocess.Popen(
-    list(map(str, command)),
-    cwd=measuring.ROOT,
-    env={**os.environ, **env},
-    stdout=subprocess.DEVNULL,
-    stderr=subprocess.DEVNULL,
-    start_new_session=True,
-  )
-  while n_done() < 2 and process.poll() is None:
-    time.sleep(0.05)
-  done_before = n_done()
-  group = os.getpgid(process.pid)
-  workers = children(process.pid)
-  process.kill()
-  process.wait()
-  time.sleep(2)
-  left = in_group(group) + [pid for pid in workers if is_alive(pid)]
-  for pid in set(left):
-    os.kill(pid, signal.SIGKILL)
-  first = time.perf_counter() - start
-  second = two_at_a_time([command], env)
+  ours, theirs = work.output_dir('killed'), work.output_dir('hydra_killed')
   return {
-    'done_before': done_before,
-    'processes_left': len(set(left)),
-    'seconds': first + second,
-    'seconds_again': second,
+    'launcher': killing.kill_and_go_on(
+      sweep_command(
+        work,
+        ours,
+        *axes(RATES[:1], WIDTHS[:2]),
+        *(f'--gin_bindings=N_STEPS={steps}', f'--jobs={JOBS}'),
+      ),
+      environment(work),
+      lambda: ended(ours.glob('*/run.json'), '"status": "finished"'),
+    ),
+    'hydra': killing.kill_and_go_on(
+      hydra_command(
+        work,
+        theirs,
+        *(f'+steps={steps}', f'+learning_rate={RATES[0]}'),
+        f'+embedding_size={WIDTHS[0]},{WIDTHS[1]}',
+        f'+seed={SEEDS[0]},{SEEDS[1]}',
+      ),
+      environment(work),
+      lambda: ended(theirs.glob('*/result.json'), 'total_seconds'),
+    ),
   }
 
 
-def is_alive(pid: int) -> bool:
-  """Tells whether a process runs."""
-  try:
-    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
-  except OSError:
-    return False
-  return stat.rpartition(')')[2].split()[0] not in 'ZX'
+def ended(paths: Iterable[pathlib.Path], text: str) -> dict[str, int]:
+  """Returns when each of those files was written that hold a text, in ns."""
+  return {
+    str(path): path.stat().st_mtime_ns
+    for path in paths
+    if text in path.read_text()
+  }
 
 
-def in_group(group: int) -> list[int]:
-  """Returns the running processes of a process group."""
-  found = []
-  for path in pathlib.Path('/proc').glob('[0-9]*'):
-    pid = int(path.name)
-    try:
-      if os.getpgid(pid) == group and is_alive(pid):
-        found.append(pid)
-    except OSError:
-      continue
-  return found
+def lines_of_code(path: pathlib.Path) -> int:
+  """Returns the number of lines that are not empty, docstrings left out."""
+  code = re.sub(r'""".*?"""', '', path.read_text(), flags=re.DOTALL)
+  return sum(bool(line.strip()) for line in code.splitlines())
 
 
 def main() -> None:
@@ -383,7 +302,12 @@ def main() -> None:
   work = workload.open_workload(args)
   shutil.rmtree(work.runs, ignore_errors=True)
   parts = args.parts.split(',')
-  figures: dict[str, Any] = {'data': work.name, 'steps': args.steps}
+  figures: dict[str, Any] = {
+    'data': work.name,
+    'steps': args.steps,
+    'measured': args.measured,
+    'lines_of_code': {'launcher': 0, 'hydra': lines_of_code(_HYDRA)},
+  }
   if 'overhead' in parts:
     found = figures['overhead'] = overhead(work, args.trivial)
     print(
@@ -409,6 +333,8 @@ def main() -> None:
         for name, value in seconds.items()
       ],
     )
+  lines = figures['lines_of_code']['hydra']
+  print(f'Lines of Python that Hydra needs around the plain script: {lines}')
   if 'kill' in parts:
     figures['kill'] = kill(work, args.steps // 4)
     measuring.print_table(
