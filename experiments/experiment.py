@@ -226,11 +226,19 @@ def make_model(*, n_classes: int, mode: str):
 
   Returns:
     A trax layer without weights.
+
+  Raises:
+    UserError: its parameters do not go together.
   """
   experiment = config.parameters('experiment')
-  return experiment['model'](
-    vocab_size=experiment['vocab_size'], n_classes=n_classes, mode=mode
-  )
+  try:
+    return experiment['model'](
+      vocab_size=experiment['vocab_size'], n_classes=n_classes, mode=mode
+    )
+  except UserError as error:
+    # gin adds where in its own calls that was.
+    message = str(error).partition('\n  In call to configurable')[0]
+    raise UserError(message) from None
 
 
 def sample_batch() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -66,6 +66,8 @@ def train(
   source = experiment.open_source(cache.cache_dir())
   vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
+  # What is wrong with the model is said before there is a run directory.
+  experiment.make_model(n_classes=len(source.label_names), mode='train')
   saved = checkpoints.Checkpoints(directory.checkpoints)
   weights = None
   if not saved.steps():

@@ -87,3 +87,18 @@ def test_what_is_misspelt_is_named(launcher, example):
     'Did you mean n_hidden?\n'
   )
   assert not (example / 'run').exists()
+
+
+def test_sizes_that_do_not_go_together_leave_nothing_behind(launcher, tmp_path):
+  done = launcher(
+    '--gin_file=tiny.gin',
+    '--gin_bindings=MODEL=@transformer_classifier',
+    '--gin_bindings=EMBEDDING_SIZE=9',
+    f'--output_dir={tmp_path}/run',
+  )
+  assert done.returncode == 2
+  assert done.stderr.splitlines()[-1] == (
+    'transformer_classifier.d_feature must be even and a multiple of n_heads, '
+    'which is 2, not 9. Bind EMBEDDING_SIZE = 10, or another n_heads.'
+  )
+  assert not (tmp_path / 'run').exists()
