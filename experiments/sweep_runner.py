@@ -7,6 +7,7 @@ import time
 
 from experiments import (
   compare,
+  files,
   run_dir,
   signals,
   sweep_display,
@@ -207,14 +208,32 @@ class Runner:
 
 
 def _mark_failed(trial: Trial, outcome: Outcome) -> None:
-  """Says in the run directory that a process was lost, if it could not."""
+  """Says in the run directory that a trial failed, if it could not itself.
+
+  Its process was lost, or it ended before there was a run directory.
+  """
   directory = run_dir.RunDir(trial.path)
   run = directory.read_run()
-  if run.get('status') != run_dir.RUNNING:
+  if run.get('status', run_dir.RUNNING) != run_dir.RUNNING:
     return
-  with contextlib.suppress(UserError), directory.locked():
+  with contextlib.suppress(UserError, OSError), directory.locked():
+    if not run:
+      directory.write_run(
+        status=run_dir.RUNNING,
+        overrides=dict(trial.config.overrides),
+        seed=trial.config.macros.get('SEED'),
+        start=run_dir.now(),
+        steps=0,
+        **run_dir.provenance(),
+      )
+      files.write_atomic(directory.config, trial.config.text)
+    with tensorboard.EventWriter(trial.path) as writer:
+      if not run:
+        writer.session_start(
+          tensorboard.run_hparams(trial.config.macros, trial.config.overrides),
+          start_time=time.time(),
+        )
+      writer.session_end(run_dir.FAILED, end_time=time.time())
     directory.write_run(
       status=run_dir.FAILED, error=outcome.error, end=run_dir.now()
     )
-    with tensorboard.EventWriter(trial.path) as writer:
-      writer.session_end(run_dir.FAILED, end_time=time.time())

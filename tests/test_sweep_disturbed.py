@@ -63,8 +63,12 @@ def test_trials_that_go_wrong_stop_no_other(launcher, tmp_path):
   }
   assert sweep['status'] == 'incomplete'
   for trial in sweep['trials'].values():
-    run = read_json(tmp_path / 'sweep' / trial['directory'] / 'run.json')
+    path = tmp_path / 'sweep' / trial['directory']
+    run = read_json(path / 'run.json')
     assert run['status'] == trial['status']
+    # Those that fail before they have a run directory are known all the same.
+    assert set(run['overrides']) == set(trial['bindings'])
+    assert any(path.glob('events.out.tfevents.*'))
   killed = (
     'The process of the trial has been killed (signal 9), as the kernel does '
     'when memory runs out.'
