@@ -124,7 +124,9 @@ def main() -> None:
   )
   n_rows = {split: len(labels) for split, (_, labels) in both.items()}
   measuring.write_results(
-    'reference', where, {'data': work.name, 'rows': n_rows, 'results': found}
+    f'reference_{work.name}',
+    where,
+    {'data': work.name, 'rows': n_rows, 'results': found},
   )
 
 
