@@ -16,9 +16,9 @@ MASK = np.array([[True, True, True, True], [True, False, False, False]])
 
 def test_combiners():
   by_mean = layers.masked_mean()((X, MASK))
-  np.testing.assert_allclose(by_mean, [[10 / 4], [5]])
+  np.testing.assert_allclose(by_mean, [[10 / 4], [5.0]])
   by_root = layers.masked_mean('sqrtn')((X, MASK))
-  np.testing.assert_allclose(by_root, [[10 / 2], [5]])
+  np.testing.assert_allclose(by_root, [[10 / 2], [5.0]])
   with pytest.raises(UserError, match=r"^combiner must be 'mean'"):
     layers.masked_mean('sum')
 

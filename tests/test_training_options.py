@@ -102,6 +102,7 @@ def test_the_average_is_what_is_evaluated(launcher, tmp_path):
   )
   assert done.returncode == 0, done.stderr
   newest = Checkpoints(path / 'checkpoints').load_newest()
+  assert newest is not None
   average = newest.leaves[-newest.record['n_average']]
   assert average.shape == newest.leaves[0].shape == (1000, 8)
   with gzip.open(path / 'model.weights.npy.gz') as file:

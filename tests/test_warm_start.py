@@ -23,7 +23,9 @@ def start(launcher, init_from, path, *more, bindings=STILL):
 
 
 def embedding(path):
-  return Checkpoints(path / 'checkpoints').load_newest().leaves[0]
+  newest = Checkpoints(path / 'checkpoints').load_newest()
+  assert newest is not None
+  return newest.leaves[0]
 
 
 def test_starts_from_a_run_or_from_its_exported_file(
