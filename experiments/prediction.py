@@ -13,6 +13,7 @@ from experiments import (
   experiment,
   inference,
   jax_setup,
+  programs,
   report,
   run_config,
   run_dir,
@@ -89,7 +90,7 @@ def load_classifier(
   )
   weights, state = map(
     saved_model.fill,
-    experiment.signatures(model),
+    programs.kept('signatures', lambda: experiment.signatures(model)),
     (saved.weights, saved.state),
   )
   if weights is None or state is None:

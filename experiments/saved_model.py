@@ -33,7 +33,8 @@ def load(directory: run_dir.RunDir) -> SavedModel:
     UserError: there is no checkpoint.
   """
   saved = checkpoints.Checkpoints(directory.checkpoints)
-  checkpoint = saved.load_best() or saved.load_newest()
+  newest = saved.load_newest()
+  checkpoint = (saved.load_best() if saved.best else None) or newest
   if checkpoint is None:
     raise UserError(
       f'{directory.checkpoints} holds no checkpoint. Train first: '

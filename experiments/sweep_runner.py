@@ -66,6 +66,7 @@ class Runner:
     self._n_failures: collections.Counter[str] = collections.Counter()
     self._ended: set[str] = set()
     self._n_done = 0
+    self._has_changed = False
     self._display = sweep_display.Display(settings)
     self.n_failed = 0
 
@@ -99,6 +100,10 @@ class Runner:
         if next_trial is None:
           break
         self._start(next_trial)
+      # Once for all that has changed, while what was started works already.
+      if self._has_changed:
+        self._state.write()
+        self._has_changed = False
       if not self._running and (is_stopping or not self._to_retry):
         break
       for event in self._executor.wait(_POLL_SECONDS):
@@ -133,7 +138,7 @@ class Runner:
     self._running[trial.key] = trial
     self._state.trial(trial.key)['attempts'] += 1
     self._note(trial, run_dir.RUNNING)
-    self._state.write()
+    self._has_changed = True
     self._display.started(trial)
     self._executor.start(Task(trial.key, trial.config, trial.path))
 
@@ -169,7 +174,7 @@ class Runner:
       _mark_failed(trial, outcome)
     run = self._note(trial, status, error=outcome.error)
     self._count(trial, status, run)
-    self._state.write()
+    self._has_changed = True
     if status != run_dir.INTERRUPTED:
       self._source.ended(trial, status)
     self._display.ended(

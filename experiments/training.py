@@ -404,6 +404,8 @@ class Loop(training.Loop):
 
     Nothing if the newest is meant. Training does not go on from there.
     """
+    if self._checkpoints.best_metric is None:
+      return
     best = self._checkpoints.load_best()
     if best is not None:
       self._store(self._unflattened(best))
