@@ -135,12 +135,15 @@ class Loop(training.Loop):
       layer.state = (start.state, *layer.state[1:])
     # The average starts as the weights themselves.
     self._average = () if ema_decay is None else layer.weights
-    evaluator = self._evaluator_per_task[0]  # type: ignore[has-type]
-    metrics_fn = programs.kept('metrics_fn', lambda: evaluator.metrics_fn)
-    self._evaluator_per_task = (evaluator._replace(metrics_fn=metrics_fn),)
     # Per-step statistics since the last evaluation.
     self._stats: list[dict[str, np.ndarray]] = []
     self._restore()
+
+  def _init_evaluator(self, eval_task):
+    # It holds metrics, which have no weights, and the program of the model.
+    return programs.kept(
+      'evaluator', lambda: training.Loop._init_evaluator(self, eval_task)
+    )
 
   def run(self, n_steps: int | None = None) -> None:
     """Trains.
