@@ -66,8 +66,7 @@ def train(
   source = experiment.open_source(cache.cache_dir())
   vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())
-  # What is wrong with the model is said before there is a run directory.
-  experiment.make_model(n_classes=len(source.label_names), mode='train')
+  _check_model(len(source.label_names))
   saved = checkpoints.Checkpoints(directory.checkpoints)
   weights = None
   if not saved.steps():
@@ -184,6 +183,17 @@ def is_finished(directory: run_dir.RunDir, checked: config.Config) -> bool:
       + '\nChoose another --output_dir, or remove this one.'
     )
   return directory.read_run().get('status') == run_dir.FINISHED
+
+
+def _check_model(n_classes: int) -> None:
+  """Refuses sizes that do not go together before there is a run directory."""
+  try:
+    experiment.make_model(n_classes=n_classes, mode='train')
+  except UserError:
+    raise
+  except Exception:
+    # A fault of the program is the run's, which keeps what it was.
+    logging.debug('The model cannot be made', exc_info=True)
 
 
 def _start_run(
