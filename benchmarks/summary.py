@@ -152,12 +152,45 @@ def _peers(results: dict[str, Any]) -> list[Line]:
   return lines
 
 
+def _sweep(results: dict[str, Any]) -> list[Line]:
+  lines = []
+  if 'overhead' in results:
+    beyond = results['overhead']['seconds_beyond_training']
+    lines.append(
+      Line(
+        'a trial beyond its training, in a warm worker (s)',
+        'at most 0.2',
+        measuring.show(beyond),
+        _verdict(beyond <= 0.2),
+      )
+    )
+  seconds = results.get('grid', {})
+  for name, words, most in (
+    ('launcher', 'processes of the launcher', 0.6),
+    ('plain', 'plain trax scripts', 0.12),
+  ):
+    if name not in seconds:
+      continue
+    share = seconds['sweep'] / seconds[name]
+    lines.append(
+      Line(
+        f'a sweep of 18 trials, beside {words}',
+        f'at most {most}',
+        f'{share:.2f} ({measuring.show(seconds[name])} and '
+        f'{measuring.show(seconds["sweep"])})',
+        _verdict(share <= most),
+      )
+    )
+  return lines
+
+
 _PARTS = {
   'train': _train,
   'accuracy': _accuracy,
   'data': _data,
   'start': _start,
   'peers': _peers,
+  'sweep': _sweep,
 }
 
 
@@ -183,7 +216,7 @@ def main() -> None:
   text = (
     f'{where["cores"]} cores of {where["cpu"]}, {where["memory_gib"]} GiB, '
     f'{where["date"][:10]}. Where two figures stand in brackets, the first is '
-    'that of plain trax.'
+    'that of plain trax, or of what the line names.'
   )
   path = measuring.RESULTS / 'summary.md'
   path.write_text('\n'.join([text, '', *table]) + '\n')
