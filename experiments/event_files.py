@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import socket
-import struct
 import time
 from typing import Any, BinaryIO
 
@@ -26,8 +25,11 @@ class EventFile:
     Raises:
       FileExistsError: it is there already.
     """
+    from tensorboard.summary.writer import record_writer
+
     # Exclusive: an event file is never written to by two.
     self._file: BinaryIO = open(path, 'xb')  # noqa: SIM115
+    self._records = record_writer.RecordWriter(self._file)
     self.write(file_version='brain.Event:2')
 
   def write(
@@ -46,7 +48,7 @@ class EventFile:
       wall_time = time.time()
     event = event_pb2.Event(step=step, wall_time=wall_time, **what)
     with system_errors.naming(self._file.name):
-      self._file.write(_record(event.SerializeToString()))
+      self._records.write(event.SerializeToString())
       self._file.flush()
 
   def sync(self) -> None:
@@ -57,15 +59,6 @@ class EventFile:
   def close(self) -> None:
     """Closes the file; closing twice is harmless."""
     self._file.close()
-
-
-def _record(data: bytes) -> bytes:
-  """Frames data as a TFRecord: their length and both checksums about them."""
-  from experiments import crc32c
-
-  length = struct.pack('<Q', len(data))
-  checks = (struct.pack('<I', crc32c.masked(part)) for part in (length, data))
-  return b''.join((length, next(checks), data, next(checks)))
 
 
 def event_paths(directory: pathlib.Path) -> list[pathlib.Path]:
