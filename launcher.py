@@ -5,6 +5,7 @@
 See README.md.
 """
 
+import gc
 import pathlib
 import sys
 
@@ -20,6 +21,9 @@ FLAGS = flags.FLAGS
 def main() -> None:
   """Does what the flags say."""
   launcher_flags.check_flags()
+  # Imports and tracing make many objects that stay: 0.15 s less to look for
+  # garbage among them.
+  gc.set_threshold(20_000)
   if FLAGS.mode == 'eval':
     from experiments import modes
 

@@ -16,6 +16,7 @@ __all__ = [
   'gather_many',
   'single_pass',
   'stacked_runs',
+  'stacked_shapes',
 ]
 
 # Steps a call: enough to hide the call, few enough to stop soon.
@@ -189,14 +190,44 @@ def stacked_runs(
     that is as long for every run of this shape: what is left of it is 0.
   """
   for _, begin_of_run, count in stream.plan.runs(first, stop):
-    shape = stream.plan.batch(begin_of_run)
-    size = len(shape.indices)
-    most = _MAX_TOKENS_A_CALL // max(1, size * shape.length)
-    k = max(1, min(_MAX_STEPS_A_CALL, most))
+    size, _, k = _stack(stream, begin_of_run)
     for begin in range(begin_of_run, begin_of_run + count, k):
       n = min(k, begin_of_run + count - begin)
       arrays = gather_many(stream.tokens, stream.plan, begin, n)
       yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
+
+
+def stacked_shapes(
+  stream: BatchStream, first: int, stop: int
+) -> Iterator[tuple[np.ndarray, ...]]:
+  """Yields what `stacked_runs` yields of each shape, in order of first use.
+
+  Args:
+    stream: as of `stacked_runs`.
+    first: as of `stacked_runs`.
+    stop: as of `stacked_runs`.
+
+  Yields:
+    Inputs, targets and weights that are all 0.
+  """
+  seen = set()
+  for _, begin, _ in stream.plan.runs(first, stop):
+    size, length, k = _stack(stream, begin)
+    if (size, length) not in seen:
+      seen.add((size, length))
+      yield (
+        np.zeros((k, size, length), np.int32),
+        np.zeros((k, size), np.int32),
+        np.zeros((k, size), np.float32),
+      )
+
+
+def _stack(stream: BatchStream, step: int) -> tuple[int, int, int]:
+  """Returns rows and length of a batch, and how many of them go together."""
+  batch = stream.plan.batch(step)
+  size = len(batch.indices)
+  most = _MAX_TOKENS_A_CALL // max(1, size * batch.length)
+  return size, batch.length, max(1, min(_MAX_STEPS_A_CALL, most))
 
 
 def _fill_up(array: np.ndarray, length: int) -> np.ndarray:

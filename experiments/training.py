@@ -3,10 +3,12 @@
 import contextlib
 import copy
 import io
+import itertools
 import logging
 import pathlib
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +33,10 @@ from trax.supervised import training  # noqa: E402 (only once it is repaired)
 
 TrainTask = training.TrainTask
 EvalTask = training.EvalTask
+
+# Shapes of batches; more than a plan has, unless its longest texts have no
+# bucket.
+_MOST_COMPILED_AHEAD = 8
 
 
 class Diverged(UserError):
@@ -119,7 +125,7 @@ class Loop(training.Loop):
     self._trainer = self._trainer_per_task[0]
     self._update_many = programs.kept(
       'update_many',
-      lambda: update.make_update_many(
+      lambda: update.UpdateMany(
         update.make_update(
           self._trainer.model_with_loss,
           self._trainer.optimizer,
@@ -135,8 +141,9 @@ class Loop(training.Loop):
       layer.state = (start.state, *layer.state[1:])
     # The average starts as the weights themselves.
     self._average = () if ema_decay is None else layer.weights
-    # Per-step statistics since the last evaluation.
-    self._stats: list[dict[str, np.ndarray]] = []
+    # Of each step since the last evaluation, and of the last step.
+    self._losses: list[np.ndarray] = []
+    self._norms: dict[str, Any] = {}
     self._restore()
 
   def _init_evaluator(self, eval_task):
@@ -157,6 +164,7 @@ class Loop(training.Loop):
       Interrupted: `stop_signal` said so; there is a checkpoint of this step.
     """
     last = self._n_steps if n_steps is None else self.step + n_steps
+    self._compile(last)
     progress = Progress(n_steps=last, step=self.step)
     try:
       while not self._is_done(last):
@@ -212,12 +220,7 @@ class Loop(training.Loop):
     import jax
     from jax import numpy as jnp
 
-    task = self._tasks[0]
-    opt_params = {
-      name: value
-      for name, value in self._trainer._opt_params.items()
-      if name != 'learning_rate'
-    }
+    task, opt_params = self._tasks[0], self._opt_params()
     # Copies: the originals stay valid where trax's layers refer to them.
     train_state = jax.tree_util.tree_map(
       lambda x: jnp.array(x, copy=True), self._train_state()
@@ -232,36 +235,48 @@ class Loop(training.Loop):
       learning_rates[:n] = [
         self._learning_rate(step) for step in range(first + 1, first + n + 1)
       ]
-      train_state, stats = self._update_many(
-        train_state,
-        np.int32(first + 1),
-        np.int32(n),
-        opt_params,
-        learning_rates,
-        arrays,
+      train_state, losses, self._norms = self._update_many(
+        train_state, first + 1, n, opt_params, learning_rates, arrays
       )
       # The device works on this call while the one before is looked at.
       if pending:
-        self._take_stats(*pending, progress)
-      pending = (first, n, size, stats)
+        self._take_losses(*pending, progress)
+      pending = (first, n, size, losses)
       self._step = task.labeled_data.position = first + n
       if self._stop_signal() is not None:
         break
     self._store(train_state)
     if pending:
-      self._take_stats(*pending, progress)
+      self._take_losses(*pending, progress)
     self._segment_steps = self.step - first_step
 
-  def _take_stats(self, first, n, size, stats, progress: Progress) -> None:
-    """Keeps the statistics of a call whose losses are finite."""
-    values = {name: np.asarray(value)[:n] for name, value in stats.items()}
-    bad = np.flatnonzero(~np.isfinite(values['loss']))
+  def _take_losses(self, first, n, size, losses, progress: Progress) -> None:
+    """Keeps the losses of a call, which are finite."""
+    losses = np.asarray(losses)[:n]
+    bad = np.flatnonzero(~np.isfinite(losses))
     if len(bad):
-      raise Diverged(first + 1 + int(bad[0]), float(values['loss'][bad[0]]))
-    self._stats.append(values)
+      raise Diverged(first + 1 + int(bad[0]), float(losses[bad[0]]))
+    self._losses.append(losses)
     self._segment_examples += n * size
-    progress.update(
-      first + n, n_examples=n * size, loss=float(values['loss'][-1])
+    progress.update(first + n, n_examples=n * size, loss=float(losses[-1]))
+
+  def _opt_params(self) -> dict[str, float]:
+    """Returns the optimizer's numbers but for the learning rate."""
+    return {
+      name: float(value)
+      for name, value in self._trainer._opt_params.items()
+      if name != 'learning_rate'
+    }
+
+  def _compile(self, last: int) -> None:
+    """Begins to compile what the steps of the next epoch need."""
+    stream = self._tasks[0].labeled_data
+    stop = min(last, self.step + 1 + int(stream.plan.batches_per_epoch))
+    shapes = batches.stacked_shapes(stream, self.step, stop)
+    self._update_many.compile(
+      self._train_state(),
+      self._opt_params(),
+      itertools.islice(shapes, _MOST_COMPILED_AHEAD),
     )
 
   def _train_state(self) -> update.TrainState:
@@ -301,17 +316,15 @@ class Loop(training.Loop):
     """Records the averages of training and a sampled evaluation."""
     task = self._tasks[0]
     seconds = time.perf_counter() - self._segment_start
-    means = {
-      name: float(np.mean(self._stat(name), dtype=np.float64))
-      for name in self._stats[0]
-    }
-    self.log_summary({task.loss_name: means['loss']}, None, 'metrics/', 'train')
+    loss = float(np.mean(np.concatenate(self._losses), dtype=np.float64))
+    self.log_summary({task.loss_name: loss}, None, 'metrics/', 'train')
     self.log_summary(
       {
         'learning_rate': self._learning_rate(self.step),
         'steps per second': self._segment_steps / seconds,
         'examples per second': self._segment_examples / seconds,
-        **means,
+        **self._norms,
+        'loss': loss,
       },
       None,
       'training/',
@@ -319,7 +332,7 @@ class Loop(training.Loop):
     )
     with self._evaluated_weights():
       self.run_evals()
-    self._stats = []
+    self._losses = []
     new, self._new_records = self._new_records, []
     for record in new:
       if not np.isfinite(record.value):
@@ -351,9 +364,6 @@ class Loop(training.Loop):
       self.step, self.model, weights=state.weights[0], gradients=gradients[0]
     )
 
-  def _stat(self, name: str) -> np.ndarray:
-    return np.concatenate([stats[name] for stats in self._stats])
-
   def log_summary(
     self, values, summary_writer, value_prefix, log_prefix, stdout=True
   ):
@@ -376,7 +386,7 @@ class Loop(training.Loop):
   def _save(self) -> None:
     import jax
 
-    names = sorted(self._stats[0]) if self._stats else []
+    losses = [np.concatenate(self._losses)] if self._losses else []
     train_state = self._train_state()
     leaves = [
       np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(train_state)
@@ -384,12 +394,12 @@ class Loop(training.Loop):
     self._checkpoints.save(
       Checkpoint(
         step=self.step,
-        leaves=leaves + [self._stat(name) for name in names],
+        leaves=leaves + losses,
         record={
           'n_weights': len(jax.tree_util.tree_leaves(train_state.weights)),
           'n_slots': len(jax.tree_util.tree_leaves(train_state.slots)),
           'n_average': len(jax.tree_util.tree_leaves(train_state.average)),
-          'stats': names,
+          'stats': ['loss'] * len(losses),
           'eval_position': self._eval_tasks[0].labeled_data.position,
           'records': [list(record) for record in self._records],
           'histograms': self._counted.to_json() if self._counted else [],
@@ -436,8 +446,7 @@ class Loop(training.Loop):
     self._step = self._tasks[0].labeled_data.position = checkpoint.step
     self._eval_tasks[0].labeled_data.position = record['eval_position']
     if record['stats']:
-      stats = checkpoint.leaves[-len(record['stats']) :]
-      self._stats = [dict(zip(record['stats'], stats, strict=True))]
+      self._losses = [checkpoint.leaves[-1]]
     self._records.replace(Record(*values) for values in record['records'])
     if self._counted is not None:
       self._counted.restore(record['histograms'])

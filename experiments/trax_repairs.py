@@ -63,6 +63,7 @@ def import_trax():
       vars(sys.modules[parent]).setdefault(child, stand_in)
   _repair_host_count()
   _repair_tree_unflatten()
+  _repair_layer_rng()
   # BatchNorm asks for an int64 counter at each start; int32 counts far enough.
   warnings.filterwarnings(
     'ignore', message='Explicitly requested dtype int64', module=r'trax\.'
@@ -198,3 +199,24 @@ def _repair_tree_unflatten():
 
   vars(module)['tree_unflatten'] = tree_unflatten
   vars(fastmath)['tree_unflatten'] = tree_unflatten
+
+
+def _repair_layer_rng():
+  """Lets JAX's cache know the first program of a process again.
+
+  A layer makes its own key, from a seed that differs at each start, when it is
+  first asked for it. `pure_fn` asks, so that happened under tracing: the first
+  program to use a layer had the seed in it, though nothing used the key, and
+  was compiled anew by every process.
+  """
+  import jax
+  from trax.layers import base
+
+  original = base.Layer.rng
+
+  def rng(self):
+    """`trax.layers.Layer.rng`; see there."""
+    with jax.ensure_compile_time_eval():
+      return original.fget(self)
+
+  base.Layer.rng = property(rng, original.fset)

@@ -3,11 +3,15 @@
 The update is trax's own: the gradient of its model with its loss layer, and its
 optimizer's `tree_update`. What differs from `trax.optimizers.Trainer` is that a
 run of steps of one shape is compiled into one program, with donated buffers and
-no host work between the steps.
+no host work between the steps, and that the norms, each a pass over all
+weights, are those of a run's last step alone.
 """
 
-from collections.abc import Callable
+import concurrent.futures
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 # As TensorFlow's ExponentialMovingAverage: 0.1 at first, 0.99 at step 891.
 _WARM_UP = (1.0, 10.0)
@@ -55,9 +59,9 @@ def make_update(
       step, less in the first steps; None: there is no average.
 
   Returns:
-    `update(train_state, step, opt_params, batch) -> (train_state, stats)` with
-    step int32 [] counting from 1, opt_params a dict of float32 [] and stats a
-    dict of float32 []: 'loss', 'gradients_l2' and 'weights_l2'.
+    `update(train_state, step, opt_params, batch) -> (train_state, loss,
+    gradients)` with step int32 [] counting from 1, opt_params a dict of float32
+    [], loss float32 [], and gradients, not clipped, a tree like the weights.
   """
   import jax
   from jax import numpy as jnp
@@ -78,55 +82,135 @@ def make_update(
     weights, slots, state, rng, average = train_state
     rng, key = fastmath.random.split(rng)
     (loss, state), gradients = forward_and_backward(batch, weights, state, key)
-    weights, slots, stats = optimizer.tree_update(
+
+    weights, slots, _ = optimizer.tree_update(
       step, gradients, weights, slots, opt_params, store_slots=False
     )
-    stats['loss'] = loss
     if ema_decay is not None:
       average = moved(average, weights, step, ema_decay)
-    return TrainState(weights, slots, state, rng, average), stats
+    return TrainState(weights, slots, state, rng, average), loss, gradients
 
   return update
 
 
-def make_update_many(update: Callable) -> Callable:
-  """Makes one compiled call that runs up to K updates.
+class UpdateMany:
+  """Up to K updates in one compiled call, for each shape of batches.
 
-  Args:
-    update: from `make_update`.
-
-  Returns:
-    `update_many(train_state, first_step, n, opt_params, learning_rates,
-    batches) -> (train_state, stats)`: n int32 [] steps, of at most K;
-    learning_rates float32 [K]; each array of batches [K, batch, …]; stats a
-    dict of float32 [K] whose entries from n on are 0. The train state passed in
-    is donated: it must not be used again. A change of n, step or any
-    hyper-parameter does not compile again.
+  A change of the number of steps, of the first step or of any hyper-parameter
+  does not compile again.
   """
-  import functools
 
+  def __init__(self, update: Callable):
+    """Compiles nothing yet.
+
+    Args:
+      update: from `make_update`.
+    """
+    import jax
+
+    self._jitted = jax.jit(_update_many(update), donate_argnums=(0,))
+    self._programs: dict[Any, concurrent.futures.Future] = {}
+
+  def __call__(
+    self,
+    train_state: TrainState,
+    first_step: int,
+    n: int,
+    opt_params: dict[str, float],
+    learning_rates: np.ndarray,
+    batches: tuple[np.ndarray, ...],
+  ) -> tuple[TrainState, Any, dict[str, Any]]:
+    """Runs updates; returns before they are done.
+
+    Args:
+      train_state: arrays of JAX, donated: it must not be used again.
+      first_step: number of the first step, counting from 1.
+      n: how many steps, 1 to K.
+      opt_params: what the optimizer takes beside the learning rate.
+      learning_rates: float32 [K].
+      batches: arrays [K, batch, …].
+
+    Returns:
+      The new train state; float32 [K], the losses, 0 from n on; and of the last
+      step, each float32 [], 'gradients_l2', the norm of the gradients before
+      clipping, and 'weights_l2', that of the weights after the step.
+    """
+    key = _shapes(train_state, batches)
+    if key not in self._programs:
+      self.compile(train_state, opt_params, [batches])
+    return self._programs[key].result()(
+      train_state,
+      np.int32(first_step),
+      np.int32(n),
+      opt_params,
+      learning_rates,
+      batches,
+    )
+
+  def compile(
+    self,
+    train_state: TrainState,
+    opt_params: dict[str, float],
+    many_batches: Iterable[tuple[np.ndarray, ...]],
+  ) -> None:
+    """Begins to compile what calls of some shapes need.
+
+    They are traced one after the other; compiling them, or loading them from
+    JAX's cache, goes on side by side, after this returns.
+
+    Args:
+      train_state: as in a call, or a copy on the host.
+      opt_params: as in a call.
+      many_batches: of each of the calls, what is like its batches.
+    """
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+      for batches in many_batches:
+        key = _shapes(train_state, batches)
+        if key in self._programs:
+          continue
+        lowered = self._jitted.lower(
+          train_state,
+          np.int32(0),
+          np.int32(0),
+          opt_params,
+          np.zeros(len(batches[0]), np.float32),
+          batches,
+        )
+        self._programs[key] = pool.submit(lowered.compile)
+      pool.shutdown(wait=False)
+
+
+def _shapes(*trees: Any) -> tuple:
+  """Returns what tells arguments of different programs apart."""
+  import jax
+
+  return tuple(
+    (leaf.shape, leaf.dtype) for leaf in jax.tree_util.tree_leaves(trees)
+  )
+
+
+def _update_many(update: Callable) -> Callable:
+  """Returns the function that `UpdateMany` compiles."""
   import jax
   from jax import numpy as jnp
 
-  @functools.partial(jax.jit, donate_argnums=(0,))
+  def l2_norm(tree):
+    leaves = [x.astype(jnp.float32) for x in jax.tree_util.tree_leaves(tree)]
+    return jnp.sqrt(sum(jnp.vdot(x, x) for x in leaves))
+
   def update_many(
     train_state, first_step, n, opt_params, learning_rates, batches
   ):
     leaves, tree = jax.tree_util.tree_flatten(train_state)
-    leaves = [jnp.asarray(leaf) for leaf in leaves]
 
-    def one(i, leaves):
-      _, new = update(
+    def one(i, carry):
+      leaves, losses, norm = carry
+      train_state, loss, gradients = update(
         jax.tree_util.tree_unflatten(tree, leaves),
         (first_step + i).astype(jnp.int32),
         {**opt_params, 'learning_rate': learning_rates[i]},
         jax.tree_util.tree_map(lambda x: x[i], batches),
       )
-      return _, new
-
-    def body(i, carry):
-      leaves, stats = carry
-      train_state, new = one(i, leaves)
       # Optimizers may return tuples for lists, and promote a weak dtype.
       leaves = [
         jnp.asarray(after, before.dtype)
@@ -134,11 +218,14 @@ def make_update_many(update: Callable) -> Callable:
           leaves, jax.tree_util.tree_leaves(train_state), strict=True
         )
       ]
-      return leaves, {k: stats[k].at[i].set(new[k]) for k in stats}
+      norm = jax.lax.cond(i == n - 1, lambda: l2_norm(gradients), lambda: norm)
+      return leaves, losses.at[i].set(loss), norm
 
-    _, shapes = jax.eval_shape(one, 0, leaves)
-    stats = {k: jnp.zeros_like(learning_rates) for k in shapes}
-    leaves, stats = jax.lax.fori_loop(0, n, body, (leaves, stats))
-    return jax.tree_util.tree_unflatten(tree, leaves), stats
+    leaves, losses, norm = jax.lax.fori_loop(
+      0, n, one, (leaves, jnp.zeros_like(learning_rates), jnp.float32(0))
+    )
+    train_state = jax.tree_util.tree_unflatten(tree, leaves)
+    norms = {'gradients_l2': norm, 'weights_l2': l2_norm(train_state.weights)}
+    return train_state, losses, norms
 
   return update_many

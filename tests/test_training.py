@@ -13,6 +13,7 @@ from experiments.signals import Interrupted
 
 trax = trax_repairs.import_trax()
 
+from trax import fastmath  # noqa: E402
 from trax import layers as tl  # noqa: E402
 from trax.supervised import training as trax_training  # noqa: E402
 
@@ -293,6 +294,27 @@ def test_the_recorded_training_loss_is_the_mean_since_the_record_before(
   mean = np.mean(losses[1:])
   assert recorded[20, 'metrics/CrossEntropyLoss'] == pytest.approx(mean)
   assert recorded[20, 'training/loss'] == pytest.approx(mean)
+
+
+def test_the_recorded_norms_are_those_of_the_last_step(tokens, tmp_path):
+  # Weights stay as they are, so that all steps have the same ones.
+  loop = make_loop(tokens, tmp_path, optimizer=trax.optimizers.SGD(0.0))
+  loop.run()
+  model = loop._trainer.model_with_loss
+  last = next(batches.BatchStream(tokens, stream(tokens).plan, position=19))
+  gradients, _ = fastmath.grad(model.pure_fn, argnums=1, has_aux=True)(
+    last, model.weights, model.state, loop._rng
+  )
+
+  def norm(tree):
+    flat = [np.ravel(leaf) for leaf in fastmath.tree_flatten(tree)]
+    return np.linalg.norm(np.concatenate(flat))
+
+  recorded = {
+    record[2]: record[3] for record in measured(tmp_path) if record[0] == 20
+  }
+  assert recorded['training/gradients_l2'] == pytest.approx(norm(gradients))
+  assert recorded['training/weights_l2'] == pytest.approx(norm(model.weights))
 
 
 def test_learns_what_can_be_told_apart(tokens, tmp_path):

@@ -123,3 +123,32 @@ def test_jax_still_lacks_or_deprecates_what_trax_asks_for():
     print(json.dumps([plain is None or bool(caught), jax.host_count()]))
   """)
   assert values == [True, 1]
+
+
+def test_a_program_of_plain_trax_holds_a_random_seed_and_of_repaired_none():
+  values = run_python("""
+    import json, random
+    from experiments import trax_repairs
+    repair = trax_repairs._repair_layer_rng
+    trax_repairs._repair_layer_rng = lambda: None
+    trax_repairs.import_trax()
+    import jax, numpy as np
+    from experiments import update
+    from trax import layers as tl, optimizers, shapes
+    batches = (
+        np.ones((2, 4, 5), np.float32), np.ones((2, 4), np.int32), np.ones((2, 4)))
+    def program(seed):
+      random.seed(seed)
+      model = tl.Serial(tl.Dense(3), tl.WeightedCategoryCrossEntropy())
+      weights, state = model.init(shapes.signature([b[0] for b in batches]))
+      sgd = optimizers.SGD(0.1)
+      slots, _ = sgd.tree_init(weights)
+      start = update.TrainState(weights, slots, state, np.zeros(2, np.uint32))
+      many = update.UpdateMany(update.make_update(model, sgd))
+      return many._jitted.lower(
+          start, 0, 0, {}, np.zeros(2, np.float32), batches).as_text()
+    plain = program(1) == program(2)
+    repair()
+    print(json.dumps([plain, program(1) == program(2)]))
+  """)
+  assert values == [False, True]
