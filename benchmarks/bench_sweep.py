@@ -2,17 +2,18 @@
 
 Usage:
   python -m benchmarks.bench_sweep [--steps=2000] [--measured=4] [--trivial=200]
-      [--parts=overhead,grid,kill]
+      [--parts=overhead,grid,rivals,kill]
 
 overhead: what a trial costs beyond its training in a warm worker, from 200
 trials of one step. grid: 3 learning rates, 3 widths and 2 seeds, two trials at
-a time: as one sweep; as launcher processes; as plain trax scripts; as those
-under Hydra with joblib. Of the last three some are measured and the
-time of 18 follows. kill: the same 4 short trials as a sweep and under Hydra,
-killed in the middle and started again.
+a time: as one sweep, and as launcher processes. rivals: the same as plain trax
+scripts, and as those under Hydra with joblib; some are measured, and the time
+of 18 follows. kill: the same 4 short trials as a sweep and under Hydra, killed
+in the middle and started again. Of parts that are left out, the figures stay.
 """
 
 import concurrent.futures
+import itertools
 import os
 import pathlib
 import re
@@ -135,15 +136,16 @@ def two_at_a_time(commands: Sequence[list[Any]], env: dict[str, str]) -> float:
   return time.perf_counter() - start
 
 
-def grid(work: workload.Workload, steps: int, measured: int) -> dict[str, Any]:
-  """Measures 18 trials in four ways.
+def grid(work: workload.Workload, steps: int) -> dict[str, float]:
+  """Measures all trials as one sweep, and as launchers.
 
   Args:
     work: what to train.
     steps: of each trial.
-    measured: how many trials of those that are not one sweep.
+
+  Returns:
+    Seconds of each.
   """
-  n_trials = len(RATES) * len(WIDTHS) * len(SEEDS)
   env = environment(work)
   n_steps = f'--gin_bindings=N_STEPS={steps}'
   # Compiles every width, for the sweep and the separate processes alike.
@@ -172,22 +174,48 @@ def grid(work: workload.Workload, steps: int, measured: int) -> dict[str, Any]:
     env,
   )
   measuring.progress(f'the sweep: {seconds["sweep"]:.1f} s')
+  points = itertools.product(RATES, WIDTHS, SEEDS)
+  seconds['launcher'] = two_at_a_time(
+    [
+      sweep_command(
+        work,
+        work.output_dir(f'alone_{rate}_{width}_{seed}'),
+        *workload.bindings(
+          {
+            'LEARNING_RATE': rate,
+            'EMBEDDING_SIZE': width,
+            'SEED': seed,
+            'N_STEPS': steps,
+          }
+        ),
+      )
+      for rate, width, seed in points
+    ],
+    env,
+  )
+  measuring.progress(f'18 launchers: {seconds["launcher"]:.1f} s')
+  return seconds
+
+
+def rivals(
+  work: workload.Workload, steps: int, measured: int
+) -> dict[str, float]:
+  """Measures some trials as plain scripts, alone and by Hydra.
+
+  Args:
+    work: what to train.
+    steps: of each trial.
+    measured: how many trials.
+
+  Returns:
+    Seconds of 18 by each.
+  """
+  n_trials = len(RATES) * len(WIDTHS) * len(SEEDS)
+  seconds = {}
   # As wide on average as the grid.
   points = [
     (rate, width) for rate in RATES for width in (WIDTHS[0], WIDTHS[-1])
   ][:measured]
-  launcher = [
-    sweep_command(
-      work,
-      work.output_dir(f'alone_{rate}_{width}'),
-      *workload.bindings(
-        {'LEARNING_RATE': rate, 'EMBEDDING_SIZE': width, 'N_STEPS': steps}
-      ),
-    )
-    for rate, width in points
-  ]
-  seconds['launcher'] = two_at_a_time(launcher, env) * n_trials / len(launcher)
-  measuring.progress(f'18 launchers: {seconds["launcher"]:.1f} s')
   plain = [
     [
       *(sys.executable, _PLAIN, *work.plain_flags, f'--steps={steps}'),
@@ -196,7 +224,8 @@ def grid(work: workload.Workload, steps: int, measured: int) -> dict[str, Any]:
     ]
     for rate, width in points
   ]
-  seconds['plain'] = two_at_a_time(plain, env) * n_trials / len(plain)
+  once = two_at_a_time(plain, environment(work))
+  seconds['plain'] = once * n_trials / len(plain)
   measuring.progress(f'18 plain scripts: {seconds["plain"]:.1f} s')
   seconds['hydra'] = hydra_seconds(work, steps, measured) * n_trials / measured
   measuring.progress(f'18 plain scripts by Hydra: {seconds["hydra"]:.1f} s')
@@ -295,14 +324,14 @@ def main() -> None:
   parser.add_argument('--steps', type=int, default=2000)
   parser.add_argument('--measured', type=int, default=4)
   parser.add_argument('--trivial', type=int, default=200)
-  parser.add_argument('--parts', default='overhead,grid,kill')
+  parser.add_argument('--parts', default='overhead,grid,rivals,kill')
   workload.add_flags(parser)
   args = parser.parse_args()
   where = measuring.begin('A sweep by the launcher, and by others')
   work = workload.open_workload(args)
   shutil.rmtree(work.runs, ignore_errors=True)
   parts = args.parts.split(',')
-  figures: dict[str, Any] = {
+  figures: dict[str, Any] = measuring.read_results('sweep') | {
     'data': work.name,
     'steps': args.steps,
     'measured': args.measured,
@@ -316,7 +345,12 @@ def main() -> None:
       f'{measuring.met(0.2 / found["seconds_beyond_training"], 1.0)} (0.2 s)'
     )
   if 'grid' in parts:
-    seconds = figures['grid'] = grid(work, args.steps, args.measured)
+    figures['grid'] = figures.get('grid', {}) | grid(work, args.steps)
+  if 'rivals' in parts:
+    others = rivals(work, args.steps, args.measured)
+    figures['grid'] = figures.get('grid', {}) | others
+  if {'grid', 'rivals'} & {*parts} and 'sweep' in figures['grid']:
+    seconds = figures['grid']
     print(f'18 trials of {args.steps} steps, {JOBS} at a time')
     measuring.print_table(
       ('', 'seconds', 'the sweep takes', 'target', ''),

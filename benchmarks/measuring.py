@@ -225,6 +225,14 @@ def show(value: Any) -> str:
   return f'{value:.{digits}f}'
 
 
+def read_results(name: str) -> dict[str, Any]:
+  """Returns the figures that `write_results` wrote; {} if it never did."""
+  path = RESULTS / f'{name}.json'
+  figures = json.loads(path.read_text()) if path.exists() else {}
+  figures.pop('environment', None)
+  return figures
+
+
 def write_results(
   name: str, where: Mapping[str, Any], figures: Mapping[str, Any]
 ) -> None:
