@@ -135,8 +135,8 @@ def test_a_program_of_plain_trax_holds_a_random_seed_and_of_repaired_none():
     import jax, numpy as np
     from experiments import update
     from trax import layers as tl, optimizers, shapes
-    batches = (
-        np.ones((2, 4, 5), np.float32), np.ones((2, 4), np.int32), np.ones((2, 4)))
+    inputs, targets = np.ones((2, 4, 5), np.float32), np.ones((2, 4), np.int32)
+    batches = inputs, targets, np.ones((2, 4))
     def program(seed):
       random.seed(seed)
       model = tl.Serial(tl.Dense(3), tl.WeightedCategoryCrossEntropy())
