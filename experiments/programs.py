@@ -56,7 +56,7 @@ _HOST_ONLY = frozenset(
   }
 )
 # Programs hold the weights of the run that made them.
-_MOST_KEPT = 4
+MOST_KEPT = 4
 
 # What runs of a structure have made, by name; the newest structure is last.
 _kept: collections.OrderedDict[str, dict[str, Any]] = collections.OrderedDict()
@@ -76,7 +76,7 @@ def sharing(config_text: str) -> Iterator[None]:
   key = structure(config_text)
   _current = _kept.setdefault(key, {})
   _kept.move_to_end(key)
-  while len(_kept) > _MOST_KEPT:
+  while len(_kept) > MOST_KEPT:
     _kept.popitem(last=False)
   try:
     yield

@@ -18,7 +18,7 @@ from experiments.errors import UserError
 from experiments.gin_values import render
 from experiments.records import Record
 from experiments.sweep_definition import Axis, Definition, Distribution
-from experiments.sweep_plan import Planner, Trial
+from experiments.sweep_plan import Choose, Planner, Trial
 
 SEARCHES = ('grid', 'random', 'tpe')
 _JOURNAL = 'study.journal'
@@ -102,8 +102,9 @@ class Search:
     """Returns the trials that have been proposed so far."""
     return list(self._by_key.values())
 
-  def next(self) -> Trial | None:
+  def next(self, choose: Choose | None = None) -> Trial | None:
     """Returns the next trial that is not yet known; None after the last."""
+    del choose
     while True:
       if self._open:
         number = self._open.pop(0)

@@ -8,7 +8,6 @@ from typing import Any
 from experiments import (
   compare,
   compare_tables,
-  programs,
   run_dir,
   search,
   sweep_plan,
@@ -41,7 +40,7 @@ def show(
     for trial, status in zip(trials, statuses, strict=True)
     if status not in sweep_plan.FINAL
   ]
-  n_programs = len({programs.structure(trial.config.text) for trial in left})
+  n_programs = len({trial.structure for trial in left})
   print(
     f'\n{len(trials)} trials, {len(trials) - len(left)} of them done. Those '
     f'left need {n_programs} set{"s" * (n_programs != 1)} of compiled programs.'

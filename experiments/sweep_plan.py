@@ -4,13 +4,21 @@ Where and in what order they run is no matter of this module.
 """
 
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from experiments import compare, config, modes, run_dir, sweep_definition
+from experiments import (
+  compare,
+  config,
+  modes,
+  programs,
+  run_dir,
+  sweep_definition,
+)
 from experiments.errors import UserError
 from experiments.gin_values import render
 from experiments.records import Record
@@ -18,6 +26,8 @@ from experiments.records import Record
 NEW = 'new'
 # What is not tried again: the same config would come to the same.
 FINAL = (run_dir.FINISHED, run_dir.DIVERGED, run_dir.PRUNED)
+# From the structures of trials that wait to the place of the one to take.
+Choose = Callable[[Sequence[str]], int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +73,11 @@ class Trial:
     """What the sweep binds, for messages."""
     return described(self.values)
 
+  @functools.cached_property
+  def structure(self) -> str:
+    """What its compiled programs depend on; see `programs.structure`."""
+    return programs.structure(self.config.text)
+
 
 class Source(Protocol):
   """Where trials come from, one after the other."""
@@ -74,8 +89,12 @@ class Source(Protocol):
   def trials(self) -> list[Trial]:
     """Returns those that have come so far."""
 
-  def next(self) -> Trial | None:
-    """Returns the next one, done before or not; None after the last."""
+  def next(self, choose: Choose) -> Trial | None:
+    """Returns the next one, done before or not; None after the last.
+
+    Args:
+      choose: asked where the order does not matter.
+    """
 
   def measured(self, trial: Trial, records: list[Record]) -> bool:
     """Takes new records of a trial; tells whether it should go on."""
@@ -90,16 +109,19 @@ class GridSource:
   def __init__(self, trials: Iterable[Trial]):
     """Takes the trials, in the order to run them."""
     self._trials = list(trials)
-    self._waiting = iter(self._trials)
+    self._waiting = list(self._trials)
     self.n_trials = len(self._trials)
 
   def trials(self) -> list[Trial]:
     """See `Source`."""
     return self._trials
 
-  def next(self) -> Trial | None:
+  def next(self, choose: Choose) -> Trial | None:
     """See `Source`."""
-    return next(self._waiting, None)
+    if not self._waiting:
+      return None
+    i = choose([trial.structure for trial in self._waiting])
+    return self._waiting.pop(i)
 
   def measured(self, trial: Trial, records: list[Record]) -> bool:
     """See `Source`."""

@@ -121,7 +121,8 @@ class Runner:
 
   def _next(self) -> Trial | None:
     """Returns the next trial that is not done; those to retry come last."""
-    while (trial := self._source.next()) is not None:
+    choose = self._executor.choose
+    while (trial := self._source.next(choose)) is not None:
       status = sweep_plan.status(trial)
       if status not in sweep_plan.FINAL:
         return trial

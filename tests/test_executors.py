@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -26,6 +27,47 @@ from experiments.executors import local
 def test_cores_are_shared_out(n_cores, jobs, expected):
   cores = list(range(n_cores))
   assert [local._share(cores, i, jobs) for i in range(jobs)] == expected
+
+
+def executor_with(*workers):
+  """A local executor of workers that are no processes.
+
+  Args:
+    *workers: the structures that each has compiled, and whether it is free.
+  """
+  executor = local.LocalExecutor.__new__(local.LocalExecutor)
+  executor._workers = [
+    types.SimpleNamespace(  # type: ignore[misc]
+      structures=[*structures], task=None if is_free else 'task', is_ready=True
+    )
+    for structures, is_free in workers
+  ]
+  return executor
+
+
+@pytest.mark.parametrize(
+  ('workers', 'waiting', 'expected'),
+  [
+    # Nothing is compiled: as in the sweep.
+    ([('', True)], 'abc', 0),
+    # What is compiled goes on, then comes what is next.
+    ([('a', True)], 'bcaba', 2),
+    ([('a', True)], 'bc', 0),
+    # A second worker begins with what the first will come to last.
+    ([('a', False), ('', True)], 'abcac', 4),
+    ([('ab', True), ('c', False)], 'cdec', 2),
+    # Nothing else is left: both have compiled it then.
+    ([('a', False), ('b', True)], 'aa', 0),
+  ],
+)
+def test_a_worker_takes_what_it_has_compiled(workers, waiting, expected):
+  assert executor_with(*workers).choose(waiting) == expected
+
+
+def test_a_task_goes_to_the_worker_that_has_compiled_it():
+  executor = executor_with(('a', True), ('b', True), ('c', False))
+  assert executor._free('b') is executor._workers[1]
+  assert executor._free('c') is executor._workers[0]
 
 
 def test_gpus_are_shared_out_and_not_grabbed(monkeypatch):

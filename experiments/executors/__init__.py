@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from experiments import config, records
@@ -73,6 +73,13 @@ class Executor(Protocol):
 
   def n_free(self) -> int:
     """Returns how many more tasks can be started now."""
+
+  def choose(self, structures: Sequence[str]) -> int:
+    """Returns which of several tasks fits what is free; `n_free` is not 0.
+
+    Args:
+      structures: `programs.structure` of each, in the order of the sweep.
+    """
 
   def start(self, task: Task) -> None:
     """Starts a task; `n_free` is not 0."""

@@ -1,5 +1,6 @@
 """Trials on this machine: worker processes that import and compile once."""
 
+import collections
 import contextlib
 import glob
 import json
@@ -9,12 +10,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 
 from absl import logging as absl_logging
 
-from experiments import run_dir
+from experiments import programs, run_dir
 from experiments.executors import (
   Ended,
   Event,
@@ -62,11 +63,25 @@ class LocalExecutor:
       return 0
     return sum(worker.task is None for worker in self._workers)
 
+  def choose(self, structures: Sequence[str]) -> int:
+    """See `Executor`."""
+    free = self._free('')
+    kept = free.structures
+    taken = {s for worker in self._workers for s in worker.structures}
+    own = [i for i, structure in enumerate(structures) if structure in kept]
+    new = [
+      i for i, structure in enumerate(structures) if structure not in taken
+    ]
+    if own or not new:
+      return own[0] if own else 0
+    # Far from what the others do: they would come to the next ones soon, and
+    # trials of one size wait for the same part of the machine.
+    return new[-1] if taken - set(kept) else new[0]
+
   def start(self, task: Task) -> None:
     """See `Executor`."""
-    free = [worker for worker in self._workers if worker.task is None]
-    # One that has finished importing, if there is one.
-    min(free, key=lambda worker: not worker.is_ready).give(task)
+    structure = programs.structure(task.config.text)
+    self._free(structure).give(task, structure)
 
   def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`.
@@ -106,6 +121,13 @@ class LocalExecutor:
         worker.process.kill()
         worker.process.wait()
 
+  def _free(self, structure: str) -> '_Worker':
+    """Returns a free worker: that has compiled it, or else imported."""
+    free = [worker for worker in self._workers if worker.task is None]
+    return min(
+      free, key=lambda w: (structure not in w.structures, not w.is_ready)
+    )
+
   def _lost(self, worker: '_Worker') -> Ended | None:
     """Puts a new worker in the place of one that has died."""
     worker.link.close()
@@ -133,6 +155,10 @@ class _Worker:
     self.cores, self.environment = cores, environment
     self.is_ready = False
     self.task: Task | None = None
+    # Whose programs it keeps.
+    self.structures: collections.deque[str] = collections.deque(
+      maxlen=programs.MOST_KEPT
+    )
     self.link, other = multiprocessing.Pipe()
     options = {
       'descriptor': other.fileno(),
@@ -150,9 +176,12 @@ class _Worker:
     )
     other.close()
 
-  def give(self, task: Task) -> None:
+  def give(self, task: Task, structure: str) -> None:
     """Hands over a task; one that is not ready finds it when it is."""
     self.task = task
+    if structure in self.structures:
+      self.structures.remove(structure)
+    self.structures.append(structure)
     # If it is dead, `wait` finds out.
     with contextlib.suppress(BrokenPipeError):
       self.link.send(task)

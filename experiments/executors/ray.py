@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from experiments import run_dir
 from experiments.errors import UserError
@@ -111,6 +111,12 @@ class RayExecutor:
     if self._jobs is not None:
       most = self._jobs
     return max(0, max(most, 1) - len(self._keys))
+
+  def choose(self, structures: Sequence[str]) -> int:
+    """See `Executor`."""
+    # Ray decides which process gets it.
+    del structures
+    return 0
 
   def start(self, task: Task) -> None:
     """See `Executor`."""
