@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import checkpoints, run_dir
+from experiments import checkpoints, loop_state, run_dir
 from experiments.errors import UserError
 
 
@@ -41,17 +41,7 @@ def load(directory: run_dir.RunDir) -> SavedModel:
       f'python launcher.py --gin_file={directory.config} '
       f'--output_dir={directory.path}'
     )
-  record, leaves = checkpoint.record, checkpoint.leaves
-  weights = leaves
-  if record['n_average']:
-    # Before what is known of the steps since the last evaluation.
-    end = len(leaves) - len(record['stats'])
-    weights = leaves[end - record['n_average'] :]
-  return SavedModel(
-    checkpoint.step,
-    weights[: record['n_weights']],
-    leaves[record['n_weights'] + record['n_slots'] :],
-  )
+  return SavedModel(checkpoint.step, *loop_state.evaluated_leaves(checkpoint))
 
 
 def fill(tree: Any, leaves: list[np.ndarray]) -> Any:

@@ -15,13 +15,14 @@ import numpy as np
 from experiments import (
   batches,
   histograms,
+  loop_state,
   programs,
   run_dir,
   trax_model_file,
   trax_repairs,
   update,
 )
-from experiments.checkpoints import Checkpoint, Checkpoints
+from experiments.checkpoints import Checkpoints
 from experiments.errors import UserError
 from experiments.progress import Progress
 from experiments.records import Record, Records
@@ -384,33 +385,15 @@ class Loop(training.Loop):
   # Checkpoints -------------------------------------------------------------
 
   def _save(self) -> None:
-    import jax
-
-    losses = [np.concatenate(self._losses)] if self._losses else []
-    train_state = self._train_state()
-    leaves = [
-      np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(train_state)
-    ]
-    self._checkpoints.save(
-      Checkpoint(
-        step=self.step,
-        leaves=leaves + losses,
-        record={
-          'n_weights': len(jax.tree_util.tree_leaves(train_state.weights)),
-          'n_slots': len(jax.tree_util.tree_leaves(train_state.slots)),
-          'n_average': len(jax.tree_util.tree_leaves(train_state.average)),
-          'stats': ['loss'] * len(losses),
-          'eval_position': self._eval_tasks[0].labeled_data.position,
-          'records': [list(record) for record in self._records],
-          'histograms': self._counted.to_json() if self._counted else [],
-        },
-        metrics={
-          record.metric: record.value
-          for record in self._records
-          if (record.step, record.split) == (self.step, 'eval')
-        },
-      )
+    state = loop_state.LoopState(
+      self.step,
+      self._train_state(),
+      np.concatenate([np.zeros(0, np.float32), *self._losses]),
+      self._eval_tasks[0].labeled_data.position,
+      list(self._records),
+      self._counted.to_json() if self._counted else [],
     )
+    self._checkpoints.save(loop_state.to_checkpoint(state))
 
   def take_best(self) -> None:
     """Goes back to the weights of the best checkpoint, to be exported.
@@ -421,7 +404,8 @@ class Loop(training.Loop):
       return
     best = self._checkpoints.load_best()
     if best is not None:
-      self._store(self._unflattened(best))
+      fresh = self._train_state()
+      self._store(loop_state.from_checkpoint(best, fresh).train_state)
 
   def export(self, path: pathlib.Path) -> None:
     """Writes the model in trax's own format, for `Layer.init_from_file`.
@@ -441,30 +425,15 @@ class Loop(training.Loop):
       self._records.replace([])
       self._on_records([])
       return
-    record = checkpoint.record
-    self._store(self._unflattened(checkpoint))
-    self._step = self._tasks[0].labeled_data.position = checkpoint.step
-    self._eval_tasks[0].labeled_data.position = record['eval_position']
-    if record['stats']:
-      self._losses = [checkpoint.leaves[-1]]
-    self._records.replace(Record(*values) for values in record['records'])
+    state = loop_state.from_checkpoint(checkpoint, self._train_state())
+    self._store(state.train_state)
+    self._step = self._tasks[0].labeled_data.position = state.step
+    self._eval_tasks[0].labeled_data.position = state.eval_position
+    self._losses = [state.losses]
+    self._records.replace(state.records)
     if self._counted is not None:
-      self._counted.restore(record['histograms'])
-    for old in self._records:
+      self._counted.restore(state.histograms)
+    for old in state.records:
       self._history.append(old.split, old.metric, old.step, old.value)
-    self._on_records(list(self._records))
-    logging.info('Going on from the checkpoint of step %d', checkpoint.step)
-
-  def _unflattened(self, checkpoint: Checkpoint) -> update.TrainState:
-    """Returns the train state that a checkpoint holds."""
-    import jax
-
-    n = len(checkpoint.leaves) - len(checkpoint.record['stats'])
-    fresh, tree = jax.tree_util.tree_flatten(self._train_state())
-    saved = checkpoint.leaves[:n]
-    if [np.shape(leaf) for leaf in fresh] != [leaf.shape for leaf in saved]:
-      raise UserError(
-        f'The checkpoint of step {checkpoint.step} does not fit the model: '
-        'the code of the model has changed since. Choose another --output_dir.'
-      )
-    return jax.tree_util.tree_unflatten(tree, saved)
+    self._on_records(list(state.records))
+    logging.info('Going on from the checkpoint of step %d', state.step)

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from experiments import loop_state
 from experiments.checkpoints import Checkpoints
 
 BINDINGS = (
@@ -103,7 +104,8 @@ def test_the_average_is_what_is_evaluated(launcher, tmp_path):
   assert done.returncode == 0, done.stderr
   newest = Checkpoints(path / 'checkpoints').load_newest()
   assert newest is not None
-  average = newest.leaves[-newest.record['n_average']]
+  (average, *_), _ = loop_state.evaluated_leaves(newest)
+  assert not np.array_equal(average, newest.leaves[0])
   assert average.shape == newest.leaves[0].shape == (1000, 8)
   with gzip.open(path / 'model.weights.npy.gz') as file:
     embedding = np.load(io.BytesIO(file.read()), allow_pickle=False)
