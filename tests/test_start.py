@@ -79,3 +79,14 @@ def test_a_run_that_differs_in_numbers_compiles_nothing(launcher):
   changed = launcher('--gin_file=tiny.gin', '--gin_bindings=EMBEDDING_SIZE=9')
   assert changed.returncode == 0, changed.stderr
   assert {path.name for path in programs.glob('*-cache')} > before
+
+
+def test_what_a_killed_start_left_of_its_record_is_removed(launcher):
+  launcher.trained()
+  entry = next((launcher.cwd / 'cache' / 'sources').glob('*.json'))
+  stale = entry.with_name(f'.{entry.name}.2fzxj9s1.tmp')
+  entry.rename(stale)
+  done = launcher('--gin_file=tiny.gin', '--gin_bindings=N_STEPS=13')
+  assert done.returncode == 0, done.stderr
+  assert entry.exists()
+  assert not stale.exists()

@@ -43,6 +43,8 @@ MAX_KILLS_A_LIFE = 8
 SIGNALS = (signal.SIGKILL,) * 5 + (signal.SIGTERM, signal.SIGINT)
 # What the launcher exits with, once it has taken charge of the signals.
 STATUS = {signal.SIGTERM: 143, signal.SIGINT: 130}
+# Python's own end, with status 1, if Ctrl-C comes before there is a launcher.
+NO_PYTHON_YET = 'init_import_site'
 KINDS = ('any', 'open', 'write', 'fsync', 'replace', 'unlink', 'mkdir')
 WHEN = ('before', 'during', 'after')
 BASE = f"""import torture_models
@@ -255,13 +257,15 @@ def live(
     if process.poll() is None:
       process.send_signal(number)
     status = process.wait()
-    goes_on = status in (-number, STATUS.get(number))
+    stderr = (directory / 'stderr.txt').read_text()
+    goes_on = status in (-number, STATUS.get(number)) or (
+      number == signal.SIGINT and status == 1 and NO_PYTHON_YET in stderr
+    )
     if goes_on:
       ends = life.kills if number == signal.SIGKILL else life.stops
       ends.append(_where(launcher, spec, timeout))
       if (directory / 'run').exists():
         course = expected.warm
-      stderr = (directory / 'stderr.txt').read_text()
       if status == STATUS.get(number) and 'Traceback' in stderr:
         life.failures.append(f'after {ends[-1]}: {stderr[-2000:]}')
       life.failures += [
@@ -272,7 +276,6 @@ def live(
       life.asked += 1
       shutil.rmtree(directory / 'data' / 'bbc_news')
       goes_on = True
-  stderr = (directory / 'stderr.txt').read_text()
   if status:
     life.failures.append(f'exit status {status}: {stderr[-2000:]}')
   else:
