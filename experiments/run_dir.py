@@ -1,7 +1,8 @@
 """The run directory: the names in it, who may write in it, and its status.
 
 run.json is one JSON object. It is there before step 1, with all but `seconds`
-and `metrics`, and is always replaced as a whole.
+and `metrics`, and is always replaced as a whole. A trial of a sweep that failed
+before its data were open lacks `dataset` to `vocabulary`.
 
   status        'running', 'finished', 'failed', 'interrupted', 'diverged' or
                 'pruned' (a search gave it up); a process that was killed leaves

@@ -270,7 +270,7 @@ class Loop(training.Loop):
     }
 
   def _compile(self, last: int) -> None:
-    """Begins to compile what the steps of the next epoch need."""
+    """Compiles what the steps of the next epoch need."""
     stream = self._tasks[0].labeled_data
     stop = min(last, self.step + 1 + int(stream.plan.batches_per_epoch))
     shapes = batches.stacked_shapes(stream, self.step, stop)

@@ -109,7 +109,7 @@ class UpdateMany:
     import jax
 
     self._jitted = jax.jit(_update_many(update), donate_argnums=(0,))
-    self._programs: dict[Any, concurrent.futures.Future] = {}
+    self._programs: dict[tuple, Callable] = {}
 
   def __call__(
     self,
@@ -138,7 +138,7 @@ class UpdateMany:
     key = _shapes(train_state, batches)
     if key not in self._programs:
       self.compile(train_state, opt_params, [batches])
-    return self._programs[key].result()(
+    return self._programs[key](
       train_state,
       np.int32(first_step),
       np.int32(n),
@@ -153,10 +153,10 @@ class UpdateMany:
     opt_params: dict[str, float],
     many_batches: Iterable[tuple[np.ndarray, ...]],
   ) -> None:
-    """Begins to compile what calls of some shapes need.
+    """Compiles what calls of some shapes need and earlier ones did not.
 
-    They are traced one after the other; compiling them, or loading them from
-    JAX's cache, goes on side by side, after this returns.
+    They are traced one after the other, and in the meantime compiled, or loaded
+    from JAX's cache, side by side.
 
     Args:
       train_state: as in a call, or a copy on the host.
@@ -164,20 +164,20 @@ class UpdateMany:
       many_batches: of each of the calls, what is like its batches.
     """
     with concurrent.futures.ThreadPoolExecutor() as pool:
+      compiled = {}
       for batches in many_batches:
         key = _shapes(train_state, batches)
-        if key in self._programs:
-          continue
-        lowered = self._jitted.lower(
-          train_state,
-          np.int32(0),
-          np.int32(0),
-          opt_params,
-          np.zeros(len(batches[0]), np.float32),
-          batches,
-        )
-        self._programs[key] = pool.submit(lowered.compile)
-      pool.shutdown(wait=False)
+        if key not in self._programs:
+          lowered = self._jitted.lower(
+            train_state,
+            np.int32(0),
+            np.int32(0),
+            opt_params,
+            np.zeros(len(batches[0]), np.float32),
+            batches,
+          )
+          compiled[key] = pool.submit(lowered.compile)
+    self._programs |= {key: each.result() for key, each in compiled.items()}
 
 
 def _shapes(*trees: Any) -> tuple:
