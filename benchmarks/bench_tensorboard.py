@@ -6,10 +6,12 @@ Usage:
 Writes runs as a sweep leaves them (hyper-parameters, train and eval scalars at
 --steps evaluations, exact metrics), starts a TensorBoard, and measures how long
 until all are there, and how long the HParams table and the scalars of one tag
-of all runs then take. By the data server (the default where it is installed)
+of all runs then take, over HTTP and as the page of a headless Chromium shows
+them, if there is one. By the data server (the default where it is installed)
 and by the Python reader.
 """
 
+import importlib.util
 import json
 import pathlib
 import re
@@ -78,9 +80,45 @@ def ask(url: str, body: Any = None) -> Any:
     return json.loads(response.read())
 
 
+def page_seconds(url: str, n_runs: int) -> float | None:
+  """Returns how long until a browser has drawn the HParams page.
+
+  Args:
+    url: of a TensorBoard that has read all runs.
+    n_runs: how many it must count.
+
+  Returns:
+    Seconds, without the browser's own start; None if Chromium, its driver or
+    Selenium is not installed.
+  """
+  browser, driver_path = shutil.which('chromium'), shutil.which('chromedriver')
+  has_selenium = importlib.util.find_spec('selenium')
+  if not (browser and driver_path and has_selenium):
+    return None
+  from selenium import webdriver
+  from selenium.webdriver.chrome import service
+
+  options = webdriver.ChromeOptions()
+  options.binary_location = browser
+  for flag in ('--headless', '--no-sandbox', '--disable-dev-shm-usage'):
+    options.add_argument(flag)
+  driver = webdriver.Chrome(options, service.Service(driver_path))
+  try:
+    start = time.perf_counter()
+    driver.get(f'{url}/#hparams')
+    wanted = f'Number of matching session groups: {n_runs}'
+    while wanted not in driver.find_element('tag name', 'body').text:
+      if time.perf_counter() - start > 300:
+        raise TimeoutError(f'the page does not show "{wanted}"')
+      time.sleep(0.1)
+    return time.perf_counter() - start
+  finally:
+    driver.quit()
+
+
 def measure(
   directory: pathlib.Path, n_runs: int, flags: tuple[str, ...]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
   """Measures a TensorBoard from its start.
 
   Args:
@@ -124,6 +162,7 @@ def measure(
     found = ask(f'{url}/plugin/scalars/scalars_multirun', form)
     scalars = time.perf_counter() - scalars
     assert len(found) == n_runs
+    page = page_seconds(url.removesuffix('/data'), n_runs)
   finally:
     process.kill()
     process.communicate()
@@ -132,6 +171,7 @@ def measure(
     'all_runs': loaded,
     'hparams_table': table,
     'scalars_of_a_tag': scalars,
+    'hparams_page': page,
   }
 
 
