@@ -226,8 +226,7 @@ class Checkpoints:
     for step in past[: -self._keep]:
       if self.best is None or step != self.best.step:
         self.path(step).unlink(missing_ok=True)
-    for aside in self._directory.glob('.*.tmp'):
-      aside.unlink(missing_ok=True)
+    files.remove_unfinished(self._directory)
 
   def _load(self, step: int) -> tuple[Checkpoint, Best | None]:
     path = self.path(step)

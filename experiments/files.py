@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import tempfile
@@ -41,6 +42,17 @@ def write_atomic(
       os.unlink(aside)
     raise
   sync(path.parent)
+
+
+def remove_unfinished(directory: os.PathLike | str, prefix: str = '') -> None:
+  """Removes what `write_atomic` of a killed process left in a directory.
+
+  Args:
+    directory: it need not exist.
+    prefix: of the names of the files that were to be written.
+  """
+  for aside in pathlib.Path(directory).glob(f'.{glob.escape(prefix)}*.tmp'):
+    aside.unlink(missing_ok=True)
 
 
 def sync(path: os.PathLike | str) -> None:

@@ -308,8 +308,7 @@ class RunDir:
       self.projector,
       *map(self.events, ('train', 'eval', 'test')),
     ):
-      for file in directory.glob('.*.tmp'):
-        file.unlink(missing_ok=True)
+      files.remove_unfinished(directory)
 
 
 def check_writable(path: pathlib.Path) -> None:

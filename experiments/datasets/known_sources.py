@@ -69,9 +69,8 @@ def remember(
   entry = _entry(arguments, cache_dir)
   with contextlib.suppress(OSError):
     entry.parent.mkdir(parents=True, exist_ok=True)
-    for stale in entry.parent.glob(f'.{entry.name}.*.tmp'):
-      # Of a process that was killed, or that writes the same just now.
-      stale.unlink()
+    # Or of one that writes the same just now, and can do without.
+    files.remove_unfinished(entry.parent, entry.name)
     files.write_atomic(entry, json.dumps(record))
 
 
