@@ -73,7 +73,7 @@ bench: install  ## measure speed, 80 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.summary || status=1; exit $$status
 
 torture: install  ## kill runs KILLS=300 times; each must end as if it had not
-	@PYTHONPATH=. $(BIN)/python tests/torture.py --kills=$(KILLS) \
+	@$(BIN)/python -m tests.fixtures.torture --kills=$(KILLS) \
 	  --jobs=$(JOBS) --json=benchmarks/results/torture.json
 
 lock: install  ## choose versions again, by setup.cfg; UPGRADE=1 takes newest

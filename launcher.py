@@ -12,8 +12,11 @@ import sys
 from absl import flags
 
 import experiments
-from experiments import config, launcher_flags, run_dir, signals
-from experiments.command_line import parse_flags, run_main
+from experiments.commands import launcher_flags
+from experiments.commands.command_line import parse_flags, run_main
+from experiments.config import gin_config
+from experiments.foundation import signals
+from experiments.rundir import run_dir
 
 FLAGS = flags.FLAGS
 
@@ -25,17 +28,19 @@ def main() -> None:
   # garbage among them.
   gc.set_threshold(20_000)
   if FLAGS.mode == 'eval':
-    from experiments import modes
+    from experiments.pipeline import runs
 
-    modes.evaluate(pathlib.Path(FLAGS.output_dir))
+    runs.evaluate(pathlib.Path(FLAGS.output_dir))
   elif FLAGS.mode == 'predict':
-    from experiments import prediction
+    from experiments.pipeline import prediction
 
     prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
   elif FLAGS.mode == 'compare':
-    from experiments import comparing
+    from experiments.commands import compare_runs
 
-    comparing.show(FLAGS.output_dir, FLAGS.objective, FLAGS.format, FLAGS.plots)
+    compare_runs.show(
+      FLAGS.output_dir, FLAGS.objective, FLAGS.format, FLAGS.plots
+    )
   elif FLAGS.sweep:
     _sweep()
   else:
@@ -43,25 +48,28 @@ def main() -> None:
 
 
 def _with_config() -> None:
-  checked = config.check(
-    config.parse(FLAGS.gin_file, FLAGS.gin_bindings, _search_paths())
+  checked = gin_config.check(
+    gin_config.parse(FLAGS.gin_file, FLAGS.gin_bindings, _search_paths())
   )
   output_dir = pathlib.Path(
     FLAGS.output_dir
     or run_dir.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
   )
   with signals.held():
-    from experiments import dry_run, modes
+    from experiments.commands import dry_run
+    from experiments.pipeline import runs
   if FLAGS.dry_run:
     dry_run.show(checked, output_dir)
   elif FLAGS.mode == 'prepare':
-    modes.prepare(checked, FLAGS.source)
+    from experiments.commands import prepare
+
+    prepare.prepare(checked, FLAGS.source)
   else:
-    modes.train(checked, output_dir, trust_init_from=FLAGS.trust_init_from)
+    runs.train(checked, output_dir, trust_init_from=FLAGS.trust_init_from)
 
 
 def _sweep() -> None:
-  from experiments import sweep
+  from experiments.sweeps import sweep
 
   is_done = sweep.sweep(
     FLAGS.sweep,

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import made_up, measuring, workload
-from experiments import batches, text
+from experiments.batching import batches
+from experiments.text import tokenization
 
 BUCKETS: dict[str, Any] = {
   'boundaries': [32, 128, 512, 2048],
@@ -78,11 +79,13 @@ def median_rate(function: Callable[[], int]) -> float:
   return statistics.median(rates)
 
 
-def measure(source: Texts, vocabulary: text.Vocabulary) -> dict[str, float]:
+def measure(
+  source: Texts, vocabulary: tokenization.Vocabulary
+) -> dict[str, float]:
   """Returns the figures by name."""
 
   def tokenize(cache_dir):
-    return text.tokenize_split(
+    return tokenization.tokenize_split(
       source=source, split='train', vocabulary=vocabulary, cache_dir=cache_dir
     )
 
@@ -140,7 +143,7 @@ def main() -> None:
 
   where = measuring.begin('From texts to batches')
   rows, vocab_file = texts_at_hand(args)
-  vocabulary = text.load_vocabulary(vocab_file=str(vocab_file))
+  vocabulary = tokenization.load_vocabulary(vocab_file=str(vocab_file))
   figures = measure(Texts(rows, args.texts), vocabulary)
   rows_shown = []
   for name, value in figures.items():

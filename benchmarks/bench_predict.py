@@ -57,13 +57,19 @@ def measure(
     texts: what to classify.
     cache_dir: of compiled programs.
   """
-  from experiments import config, jax_setup, prediction, run_dir, text
+  from experiments.backend import jax_setup
+  from experiments.config import gin_config
+  from experiments.pipeline import prediction
+  from experiments.rundir import run_dir
+  from experiments.text import tokenization
 
   directory = run_dir.RunDir(output_dir)
-  config.apply(config.check(config.parse([str(directory.config)])))
+  gin_config.apply(gin_config.check(gin_config.parse([str(directory.config)])))
   trax = jax_setup.start_jax(cache_dir=cache_dir)
   classifier, _ = prediction.load_classifier(directory)
-  vocabulary = text.load_vocabulary(vocab_file=str(directory.vocabulary))
+  vocabulary = tokenization.load_vocabulary(
+    vocab_file=str(directory.vocabulary)
+  )
   labels = directory.read_run()['labels']
 
   def classify(some: Sequence[str]) -> None:
@@ -74,7 +80,7 @@ def measure(
     for each in texts[:N_SINGLE]:
       classify([each])
 
-  from experiments import experiment
+  from experiments.pipeline import experiment
 
   model = experiment.make_model(n_classes=len(labels), mode='eval')
   model.init_from_file(str(directory.model))

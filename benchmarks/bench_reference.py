@@ -43,11 +43,12 @@ def svm_accuracy(train: Any, test: Any) -> tuple[float, float]:
 
 def rows(gin_flags: list[str], cache: Any) -> dict[str, Any]:
   """Returns texts and labels of 'train' and 'test'."""
-  from experiments import config, experiment
+  from experiments.config import gin_config
+  from experiments.pipeline import experiment
 
   gin_files = [flag.removeprefix('--gin_file=') for flag in gin_flags[:1]]
   values = [flag.removeprefix('--gin_bindings=') for flag in gin_flags[1:]]
-  config.apply(config.check(config.parse(gin_files, values)))
+  gin_config.apply(gin_config.check(gin_config.parse(gin_files, values)))
   source = experiment.open_source(cache)
   found = {}
   for split in ('train', 'test'):

@@ -24,7 +24,7 @@ import urllib.request
 from typing import Any
 
 from benchmarks import measuring, workload
-from experiments import tensorboard
+from experiments.reporting import tensorboard
 
 READERS = {
   'data server': ('--load_fast=true',),

@@ -5,8 +5,9 @@ import signal
 import sys
 
 import hypothesis
-import live_launcher
 import pytest
+
+from tests.fixtures import live_launcher
 
 # A busy machine is no failure.
 hypothesis.settings.register_profile('project', deadline=None)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import made_up, measuring, summary
 from benchmarks.peers import first_step
-from experiments import text
+from experiments.text import tokenization
 
 BENCHMARKS = sorted(
   path.stem
@@ -31,7 +31,7 @@ def test_each_benchmark_says_how_it_is_used(name):
 def test_a_made_up_text_has_a_token_for_each_word(tmp_path):
   path = tmp_path / 'made_up.subword'
   words = made_up.write_vocabulary(path, 500)
-  vocabulary = text.load_vocabulary(vocab_file=str(path))
+  vocabulary = tokenization.load_vocabulary(vocab_file=str(path))
   assert vocabulary.size == 500
   texts = made_up.texts(50, words, seed=0)
   assert [len(vocabulary.encode(t)) for t in texts] == [

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments import cache, config, experiment
+from experiments.config import gin_config
+from experiments.foundation import cache
+from experiments.pipeline import experiment
 
 _PUNCTUATION = re.compile(r"([.!?,'/()\";:-])")
 
@@ -35,7 +37,9 @@ def main() -> None:
   parser.add_argument('--gin_bindings', action='append', default=[])
   args = parser.parse_args()
 
-  config.apply(config.check(config.parse(args.gin_file, args.gin_bindings)))
+  gin_config.apply(
+    gin_config.check(gin_config.parse(args.gin_file, args.gin_bindings))
+  )
   source = experiment.open_source(cache.cache_dir())
   vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
   data = experiment.open_data(source, vocabulary, cache.cache_dir())

@@ -14,7 +14,8 @@ import pathlib
 
 import numpy as np
 
-from experiments import buckets, checkpoints
+from experiments.batching import buckets
+from experiments.rundir import checkpoints
 
 BOUNDARIES = [32, 128, 512, 2048]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from absl import logging
 
-from experiments import errors
 from experiments.datasets import ag_news_csv, preparation, source, storage
+from experiments.foundation import errors
 
 
 @dataclasses.dataclass(frozen=True)

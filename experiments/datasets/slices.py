@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from experiments import errors
+from experiments.foundation import errors
 
 # What the slices are for, by their number.
 _NAMES = {2: ('train', 'test'), 3: ('train', 'validation', 'test')}

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments import errors, quiet
+from experiments.backend import tensorflow_start
 from experiments.datasets import features, preparation, slices, storage
+from experiments.foundation import errors
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds
@@ -77,7 +78,7 @@ class Source:
     self, split: str, batch_size: int = 1024
   ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
-    quiet.import_tensorflow()
+    tensorflow_start.import_tensorflow()
     import tensorflow as tf
     from tensorflow_datasets.core import file_adapters
 

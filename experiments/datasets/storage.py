@@ -13,7 +13,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from experiments import errors
+from experiments.foundation import errors
 
 
 def resolve_data_dir(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:

@@ -1,0 +1,1 @@
+"""trax, JAX and TensorFlow, started and mended."""

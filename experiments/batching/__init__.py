@@ -1,0 +1,1 @@
+"""Buckets, the batch of every step, and the arrays of it."""

@@ -1,0 +1,243 @@
+"""Forms the batches that a plan names, from token ids kept flat on disk."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from experiments.batching.batch_plan import (
+  BatchPlan,
+  BucketSummary,
+  PlannedBatch,
+)
+from experiments.batching.buckets import bucket_of, check_buckets
+
+__all__ = [
+  'BatchPlan',
+  'BatchStream',
+  'BucketSummary',
+  'PlannedBatch',
+  'gather',
+  'gather_many',
+  'single_pass',
+  'stacked_runs',
+  'stacked_shapes',
+]
+
+# Steps a call: enough to hide the call, few enough to stop soon.
+_MAX_STEPS_A_CALL = 16
+_MAX_TOKENS_A_CALL = 2**20
+
+
+class BatchStream:
+  """An endless iterator over the batches of a plan, from any position.
+
+  Attributes:
+    tokens: The examples.
+    plan: Their batches.
+    position: The step of the next batch; may be set.
+  """
+
+  def __init__(self, tokens, plan: BatchPlan, *, position: int = 0):
+    """Starts at a position.
+
+    Args:
+      tokens: The examples, `tokenization.Tokens`.
+      plan: Their batches.
+      position: Step of the first batch.
+    """
+    self.tokens = tokens
+    self.plan = plan
+    self.position = position
+
+  def __iter__(self) -> 'BatchStream':
+    return self
+
+  def __next__(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns inputs, targets and weights; see `gather`."""
+    batch = self.plan.batch(self.position)
+    self.position += 1
+    return gather(self.tokens, batch.indices, batch.length)
+
+
+def gather(
+  tokens, indices: np.ndarray, length: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Copies examples into a batch, or into several stacked ones.
+
+  Args:
+    tokens: The examples, `tokenization.Tokens`.
+    indices: int64 [batch] or [count, batch], which of them.
+    length: Length in tokens of each row; none of them may be longer.
+
+  Returns:
+    inputs int32 [..., batch, length], 0 is padding; targets int32 [..., batch];
+    weights float32 [..., batch], all 1.
+  """
+  flat = indices.reshape(-1)
+  shape = indices.shape
+  inputs = _rows(tokens, flat, length).reshape(*shape, length)
+  targets = tokens.labels[flat].astype(np.int32, copy=False).reshape(shape)
+  return inputs, targets, np.ones(shape, np.float32)
+
+
+def gather_many(
+  tokens, plan: BatchPlan, first: int, count: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Copies a run of batches, or a part of it; see `BatchPlan.runs`.
+
+  Args:
+    tokens: The examples, `tokenization.Tokens`.
+    plan: Their batches.
+    first: Step of the first batch.
+    count: Number of steps.
+
+  Returns:
+    inputs int32 [count, batch, length], targets int32 [count, batch] and
+    weights float32 [count, batch].
+  """
+  batches = plan.run_batches(first, count)
+  return gather(tokens, batches.indices, batches.length)
+
+
+def single_pass(
+  tokens,
+  *,
+  boundaries: Sequence[int],
+  batch_sizes: Sequence[int],
+  max_length: int | None = None,
+  min_length: int | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+  """Yields every kept example exactly once, in few shapes.
+
+  Rows are padded to the boundary of their bucket, so that an example's row does
+  not depend on its neighbours. What is longer than the last boundary goes by
+  length, each batch padded to its longest. The last batch of a bucket is filled
+  up with empty rows of weight 0.
+
+  Args:
+    tokens: The examples, `tokenization.Tokens`.
+    boundaries: See `BatchPlan`.
+    batch_sizes: See `BatchPlan`.
+    max_length: Longer examples are left out; None keeps them.
+    min_length: Shorter examples are left out; None keeps them.
+
+  Yields:
+    inputs int32 [batch, length], 0 is padding; targets int32 [batch]; weights
+    float32 [batch], 0 for filling; indices int64 [batch], -1 for filling.
+
+  Raises:
+    UserError: Boundaries and sizes do not fit.
+  """
+  check_buckets(boundaries, batch_sizes)
+  lengths = np.asarray(tokens.lengths)
+  bucket = bucket_of(lengths, boundaries)
+  if max_length is not None:
+    bucket[lengths > max_length] = -1
+  if min_length is not None:
+    bucket[lengths < min_length] = -1
+  for number, size in enumerate(batch_sizes):
+    members = np.flatnonzero(bucket == number)
+    overflow = number == len(boundaries)
+    if overflow:
+      members = members[np.argsort(lengths[members], kind='stable')]
+    for start in range(0, len(members), size):
+      some = members[start : start + size]
+      longest = int(lengths[some].max())
+      length = max(longest, 1) if overflow else int(boundaries[number])
+      inputs = np.zeros((size, length), np.int32)
+      targets = np.zeros(size, np.int32)
+      weights = np.zeros(size, np.float32)
+      indices = np.full(size, -1, np.int64)
+      n = len(some)
+      inputs[:n], targets[:n], weights[:n] = gather(tokens, some, length)
+      indices[:n] = some
+      yield inputs, targets, weights, indices
+
+
+def _rows(tokens, indices: np.ndarray, length: int) -> np.ndarray:
+  """Returns int32 [n, length]: the ids of the examples and then zeros."""
+  ids = np.asarray(tokens.ids)
+  starts = tokens.offsets[indices]
+  lengths = tokens.lengths[indices]
+  assert not len(lengths) or lengths.max() <= length
+  # A row is a window over the flat ids, wiped behind its example's end: twice
+  # the speed of an index for each id. Windows must not pass the end of the ids.
+  last = len(ids) - length
+  near_end = np.flatnonzero(starts > last)
+  if last < 0:
+    rows = np.zeros((len(indices), length), ids.dtype)
+  else:
+    windows = np.lib.stride_tricks.sliding_window_view(ids, length)
+    rows = windows[np.minimum(starts, last)]
+    small = np.uint16 if length < 2**16 else np.int32
+    rows *= np.arange(length, dtype=small) < lengths.astype(small)[:, None]
+  for row in near_end:
+    start, n = int(starts[row]), int(lengths[row])
+    rows[row] = 0
+    rows[row, :n] = ids[start : start + n]
+  return rows.astype(np.int32, copy=False)
+
+
+def stacked_runs(
+  stream: BatchStream, first: int, stop: int
+) -> Iterator[tuple[int, int, int, tuple[np.ndarray, ...]]]:
+  """Yields runs of batches of one shape, each for one compiled call.
+
+  Args:
+    stream: what they are batches of.
+    first: number of the first batch.
+    stop: number of the batch after the last.
+
+  Yields:
+    The number of the run's first batch, how many they are, how many examples
+    each has, and inputs, targets and weights with an axis before all others
+    that is as long for every run of this shape: what is left of it is 0.
+  """
+  for _, begin_of_run, count in stream.plan.runs(first, stop):
+    size, _, k = _stack(stream, begin_of_run)
+    for begin in range(begin_of_run, begin_of_run + count, k):
+      n = min(k, begin_of_run + count - begin)
+      arrays = gather_many(stream.tokens, stream.plan, begin, n)
+      yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
+
+
+def stacked_shapes(
+  stream: BatchStream, first: int, stop: int
+) -> Iterator[tuple[np.ndarray, ...]]:
+  """Yields what `stacked_runs` yields of each shape, in order of first use.
+
+  Args:
+    stream: as of `stacked_runs`.
+    first: as of `stacked_runs`.
+    stop: as of `stacked_runs`.
+
+  Yields:
+    Inputs, targets and weights that are all 0.
+  """
+  seen = set()
+  for _, begin, _ in stream.plan.runs(first, stop):
+    size, length, k = _stack(stream, begin)
+    if (size, length) not in seen:
+      seen.add((size, length))
+      yield (
+        np.zeros((k, size, length), np.int32),
+        np.zeros((k, size), np.int32),
+        np.zeros((k, size), np.float32),
+      )
+
+
+def _stack(stream: BatchStream, step: int) -> tuple[int, int, int]:
+  """Returns rows and length of a batch, and how many of them go together."""
+  batch = stream.plan.batch(step)
+  size = len(batch.indices)
+  most = _MAX_TOKENS_A_CALL // max(1, size * batch.length)
+  return size, batch.length, max(1, min(_MAX_STEPS_A_CALL, most))
+
+
+def _fill_up(array: np.ndarray, length: int) -> np.ndarray:
+  """Returns the array with zeros appended on its first axis."""
+  if len(array) == length:
+    return array
+  filled = np.zeros((length, *array.shape[1:]), array.dtype)
+  filled[: len(array)] = array
+  return filled

@@ -1,0 +1,165 @@
+"""The flags of launcher.py, and which go with which mode."""
+
+from absl import flags
+
+from experiments.foundation.errors import UserError
+
+FLAGS = flags.FLAGS
+MODES = ('train', 'eval', 'predict', 'prepare', 'compare')
+
+flags.DEFINE_multi_string(
+  'gin_file', [], 'The experiment; later files win. --gin_file=gin/agnews.gin'
+)
+flags.DEFINE_multi_string(
+  'gin_bindings',
+  [],
+  "A binding that overrides the files'. --gin_bindings='LEARNING_RATE=0.003'",
+)
+flags.DEFINE_multi_string(
+  'gin_search_paths',
+  [],
+  'Where else to look for gin files. --gin_search_paths=$HOME/gin',
+)
+flags.DEFINE_string(
+  'output_dir',
+  None,
+  'The run directory; without it, runs/<gin file>/<overrides or default>. Of a '
+  'sweep or a comparison, the directory that holds those of its runs. '
+  '--output_dir=runs/agnews/default',
+)
+flags.DEFINE_enum(
+  'mode',
+  'train',
+  MODES,
+  'What to do; train also evaluates and predicts. --mode=eval',
+)
+flags.DEFINE_string(
+  'input', None, 'predict: texts, or - for stdin. --input=articles.txt'
+)
+flags.DEFINE_string(
+  'source', None, 'prepare: CSV of AG News. --source=ag_news_csv.tar.gz'
+)
+flags.DEFINE_bool(
+  'dry_run',
+  False,
+  'train: show the resolved config, or the trials, and stop. --dry_run',
+)
+flags.DEFINE_bool(
+  'trust_init_from',
+  False,
+  'train: read a model.pkl.gz that experiment.init_from names, though reading '
+  'it can run code that it holds. --trust_init_from',
+)
+flags.DEFINE_multi_string(
+  'sweep',
+  [],
+  'train: values to try, or a YAML file; several are one product. '
+  "--sweep='LEARNING_RATE=[0.003, 0.01]'",
+)
+flags.DEFINE_integer(
+  'jobs',
+  None,
+  'sweep: trials at once; without it 1, on a cluster all that fit. --jobs=2',
+  lower_bound=1,
+)
+flags.DEFINE_integer(
+  'retries',
+  1,
+  'sweep: how often to try a trial again that failed. --retries=3',
+  lower_bound=0,
+)
+flags.DEFINE_enum(
+  'search',
+  'grid',
+  ('grid', 'random', 'tpe'),
+  'sweep: try all values, or what a sampler draws. --search=tpe',
+)
+flags.DEFINE_integer(
+  'trials', None, 'search: trials in total. --trials=20', lower_bound=1
+)
+flags.DEFINE_enum(
+  'executor',
+  'local',
+  ('local', 'ray'),
+  'sweep: where trials run. --executor=ray',
+)
+flags.DEFINE_string(
+  'ray_address',
+  'auto',
+  'executor=ray: the cluster. --ray_address=10.0.0.1:6379',
+)
+flags.DEFINE_enum(
+  'format',
+  'text',
+  ('text', 'markdown', 'csv', 'json'),
+  'compare: how to show the table. --format=csv',
+)
+flags.DEFINE_string(
+  'objective',
+  None,
+  "compare: the metric to sort by; without it, the sweep's, or the accuracy. "
+  '--objective=macro_f1',
+)
+
+flags.DEFINE_string(
+  'plots',
+  None,
+  'compare: a directory for pictures of the same. --plots=runs/agnews/plots',
+)
+
+_NEEDED = {
+  'train': ('gin_file',),
+  'eval': ('output_dir',),
+  'predict': ('output_dir', 'input'),
+  'prepare': ('source', 'gin_file'),
+  'compare': ('output_dir',),
+}
+_OF_SWEEPS = (
+  'jobs',
+  'retries',
+  'search',
+  'trials',
+  'executor',
+  'ray_address',
+)
+_MODES_OF = {
+  'gin_file': ('train', 'prepare'),
+  'gin_bindings': ('train', 'prepare'),
+  'input': ('predict',),
+  'source': ('prepare',),
+  'dry_run': ('train',),
+  'trust_init_from': ('train',),
+  'sweep': ('train',),
+  **dict.fromkeys(_OF_SWEEPS, ('train',)),
+  'format': ('compare',),
+  'objective': ('compare',),
+  'plots': ('compare',),
+}
+
+
+def check_flags() -> None:
+  """Checks that the flags go together.
+
+  Raises:
+    UserError: one is missing, or has no effect.
+  """
+  mode = FLAGS.mode
+  for flag in _NEEDED[mode]:
+    if not FLAGS[flag].value:
+      # absl adds a line to the help of a flag that may be repeated.
+      example = FLAGS[flag].help.partition(';\n')[0].rpartition(' --')[2]
+      raise UserError(f'--mode={mode} needs --{flag}, e.g. --{example}')
+  for flag, modes in _MODES_OF.items():
+    if FLAGS[flag].value != FLAGS[flag].default and mode not in modes:
+      raise UserError(
+        f'--{flag} does not go with --mode={mode}, only with '
+        f'--mode={" or ".join(modes)}.'
+      )
+  if FLAGS.trust_init_from and FLAGS.sweep:
+    raise UserError(
+      '--trust_init_from does not go with --sweep. Let the trials start from a '
+      'run directory, which needs no trust.'
+    )
+  for flag in _OF_SWEEPS:
+    if FLAGS[flag].present and not FLAGS.sweep:
+      raise UserError(f'--{flag} is for a sweep: give --sweep, too.')

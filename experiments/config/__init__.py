@@ -1,0 +1,1 @@
+"""Gin: files and flags read, checked and rendered."""

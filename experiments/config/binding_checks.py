@@ -1,0 +1,312 @@
+"""The checks of a config that need trax's registry of configurables."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from experiments.config import configurables, schema
+from experiments.config.configurables import MISSING, short
+from experiments.config.consumption import Key, Reached, winners
+from experiments.config.gin_statements import Binding
+from experiments.config.gin_values import (
+  Macro,
+  Reference,
+  leaves,
+  mapped,
+  shortened,
+)
+from experiments.config.macro_checks import check_bucket_sizes, origin, resolved
+from experiments.foundation.errors import UserError
+from experiments.foundation.suggestions import did_you_mean
+
+_MODEL = ('', 'experiments.experiment', 'model')
+_OPTIMIZER = ('', 'trax.supervised.training.TrainTask', 'optimizer')
+_PATIENCE = ('', 'experiments.experiment', 'patience')
+_BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
+_BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
+_BATCH_SIZES = ('', 'trax.data.BucketByLength', 'batch_sizes')
+_MIN_LENGTH = ('', 'trax.data.FilterByLength', 'min_length')
+_MAX_LENGTH = ('', 'trax.data.FilterByLength', 'max_length')
+
+
+def completed(bindings: Sequence[Binding]) -> list[Binding]:
+  """Returns the bindings with full selectors, as the registry knows them.
+
+  Raises:
+    UserError: a configurable is unknown or ambiguous, or has no such parameter,
+      or the framework sets it; one file binds a parameter by two names.
+  """
+  done = [_completed(binding) for binding in bindings]
+  first: dict[tuple[str, Key], Binding] = {}
+  for written, binding in zip(bindings, done, strict=True):
+    if not binding.is_macro:
+      _check_parameter(binding)
+    if binding.place.flag:
+      continue
+    earlier = first.setdefault((binding.place.file, binding.key), binding)
+    if earlier.place != binding.place:
+      raise UserError(
+        f'{binding.place}: {written.name} is bound twice, first on line '
+        f'{earlier.place.line}. Keep one.'
+      )
+  return done
+
+
+def _completed(binding: Binding) -> Binding:
+  def with_full_selector(leaf):
+    if not isinstance(leaf, Reference):
+      return leaf
+    selector = configurables.complete(leaf.selector)
+    return dataclasses.replace(leaf, selector=selector)
+
+  try:
+    selector = binding.selector
+    if not binding.is_macro:
+      selector = configurables.complete(selector)
+    value = mapped(binding.value, with_full_selector)
+  except UserError as error:
+    raise UserError(f'{binding.place}: {error}') from None
+  return dataclasses.replace(binding, selector=selector, value=value)
+
+
+def _check_parameter(binding: Binding) -> None:
+  selector, parameter = binding.selector, binding.parameter
+  name = shown(binding)
+  last = selector.rpartition('.')[2]
+  reason = schema.SET_BY_FRAMEWORK.get((last, parameter))
+  if configurables.is_model(selector):
+    reason = reason or schema.SET_FOR_MODELS.get(parameter)
+  signature = configurables.signature(selector)
+  known = signature.defaults
+  if parameter not in known and not signature.is_open:
+    raise UserError(
+      f'{binding.place}: {short(selector)} has no parameter {parameter}.'
+      + (did_you_mean(parameter, known) or f' It has {", ".join(known)}.')
+    )
+  if reason:
+    raise UserError(f'{binding.place}: {name} cannot be bound: {reason}.')
+  root = schema.ROOTS.get(selector)
+  if root is not None and parameter not in root:
+    raise UserError(
+      f'{binding.place}: {name} is bound but nothing uses it. Of '
+      f'{short(selector)} the framework reads {", ".join(root)}.'
+    )
+
+
+def shown(binding: Binding) -> str:
+  """Returns the name of a binding with the shortest selector."""
+  if binding.is_macro:
+    return binding.name
+  return dataclasses.replace(binding, selector=short(binding.selector)).name
+
+
+def refuse_unused(
+  bindings: Iterable[Binding], reached: Sequence[Reached]
+) -> None:
+  """Refuses what a file of --gin_file or a flag binds and nothing consumes.
+
+  Args:
+    bindings: all of them, with full selectors.
+    reached: what is consumed after each file, and last after the flags. A file
+      may bind what only a later file or flag puts out of use.
+  """
+  for binding in bindings:
+    if binding.depth or any(
+      binding.key in state.keys for state in reached[binding.source :]
+    ):
+      continue
+    kind = 'macro ' if binding.is_macro else ''
+    message = (
+      f'{binding.place}: {kind}{shown(binding)} is bound but nothing uses it'
+    )
+    scope = f'{binding.scope}/' if binding.scope else ''
+    if binding.is_macro:
+      reason = f'nothing in use refers to %{binding.name}'
+    elif (binding.scope, binding.selector) in reached[-1].used:
+      reason = 'a scope binds it again'
+    else:
+      reason = f'nothing in use refers to @{scope}{short(binding.selector)}'
+    raise UserError(f'{message}: {reason}.')
+
+
+def check_values(
+  bindings: Mapping[Key, Binding], reached: Reached, config_name: str
+) -> None:
+  """Refuses wrong values of what is consumed, and what is not bound at all.
+
+  Args:
+    bindings: with full selectors.
+    reached: what is consumed.
+    config_name: names the whole config in messages.
+  """
+  _refuse_missing(bindings, config_name)
+  for key, binding in bindings.items():
+    if key in reached.keys and not binding.is_macro:
+      checked(binding, resolved(binding.value, bindings), bindings)
+  _check_roles(bindings)
+  for key, binding in bindings.items():
+    if key in reached.keys:
+      _refuse_incomplete_calls(binding, bindings)
+  check_bucket_sizes(
+    _shown_binding(bindings[_BOUNDARIES]),
+    _shown_binding(bindings[_BATCH_SIZES]),
+    bindings,
+  )
+  patience, best = (bindings.get(key) for key in (_PATIENCE, _BEST_METRIC))
+  if (
+    patience
+    and resolved(patience.value, bindings) is not None
+    and (best is None or resolved(best.value, bindings) is None)
+  ):
+    raise UserError(
+      f'{origin(patience, bindings).place}: experiment.patience needs a metric '
+      "to improve. Bind it, e.g. experiment.best_metric = 'metrics/Accuracy'."
+    )
+  shortest = bindings.get(_MIN_LENGTH)
+  longest = resolved(bindings[_MAX_LENGTH].value, bindings)
+  if (
+    shortest
+    and isinstance(longest, int)
+    and isinstance(resolved(shortest.value, bindings), int)
+    and resolved(shortest.value, bindings) > longest
+  ):
+    raise UserError(
+      f'{shortest.place}: FilterByLength.min_length must be at most '
+      f'FilterByLength.max_length, which is {longest}, not '
+      f'{shortened(resolved(shortest.value, bindings))}.'
+    )
+
+
+def checked(
+  binding: Binding, value: Any, bindings: Mapping[Key, Binding]
+) -> Any:
+  """Returns the value of a parameter in its one form, or refuses it.
+
+  Args:
+    binding: of a parameter, with a full selector.
+    value: its value; one that only a call or a constant gives is left alone.
+    bindings: in which to look for the macro to blame.
+  """
+  spec = _spec(binding.selector, binding.parameter)
+  if spec is None or any(isinstance(leaf, Macro) for leaf in leaves(value)):
+    return value
+  if binding.selector not in schema.ROOTS and schema.is_unevaluated(value):
+    return value
+  try:
+    return spec.normalised(value)
+  except schema.WrongValueError:
+    source = origin(binding, bindings)
+    subject = shown(binding)
+    if source.is_macro:
+      subject = f'macro {source.name}, which gives {subject},'
+    raise UserError(
+      f'{source.place}: {subject} must be {spec.expected}, not '
+      f'{shortened(shortened_references(value))}.'
+    ) from None
+
+
+def shortened_references(value: Any) -> Any:
+  """Returns a value whose references have the shortest selectors."""
+
+  def with_short_selector(leaf):
+    if isinstance(leaf, Reference):
+      return dataclasses.replace(leaf, selector=short(leaf.selector))
+    return leaf
+
+  return mapped(value, with_short_selector)
+
+
+def _spec(selector: str, parameter: str) -> schema.Spec | None:
+  if selector in schema.ROOTS:
+    return schema.ROOTS[selector][parameter]
+  signature = configurables.signature(selector)
+  default = signature.defaults.get(parameter)
+  if selector.startswith(('trax.', 'experiments.')):
+    spec = schema.PARAMETERS.get(parameter)
+    if spec:
+      return schema.optional(spec) if default is None else spec
+  if parameter in signature.annotations:
+    return schema.spec_of_annotation(signature.annotations[parameter])
+  return None if default is MISSING else schema.spec_of_default(default)
+
+
+def _refuse_missing(bindings: Mapping[Key, Binding], config_name: str) -> None:
+  for selector, parameters in schema.ROOTS.items():
+    defaults = configurables.signature(selector).defaults
+    for parameter in parameters:
+      # trax gives keys None, which is no data set's.
+      is_required = defaults[parameter] is MISSING or parameter == 'keys'
+      if is_required and ('', selector, parameter) not in bindings:
+        raise UserError(
+          f'{config_name}: {short(selector)}.{parameter} is not bound. Include '
+          'gin/base.gin, which binds all that is needed, or bind it.'
+        )
+
+
+def _check_roles(bindings: Mapping[Key, Binding]) -> None:
+  optimizer = bindings[_OPTIMIZER]
+  target = resolved(optimizer.value, bindings)
+  if not isinstance(target, Reference) or not configurables.is_optimizer(
+    target.selector
+  ):
+    known = filter(configurables.is_optimizer, configurables.names())
+    source = origin(optimizer, bindings)
+    raise UserError(
+      f'{source.place}: {_subject(source)} must be an optimizer, not '
+      f'{shortened_references(target)}. There are '
+      f'{", ".join(f"@{short(name)}" for name in sorted(known))}.'
+    )
+  model = bindings[_MODEL]
+  target = resolved(model.value, bindings)
+  source = origin(model, bindings)
+  if not isinstance(target, Reference):
+    raise UserError(
+      f'{source.place}: {_subject(source)} must be {schema.FUNCTION.expected}, '
+      f'not {shortened(target)}.'
+    )
+  signature = configurables.signature(target.selector)
+  missing = [
+    name for name in schema.SET_FOR_MODELS if name not in signature.defaults
+  ]
+  if missing and not signature.is_open:
+    raise UserError(
+      f'{source.place}: {_subject(source)} must be a function of vocab_size, '
+      f'n_classes and mode; {shortened_references(target)} does not take '
+      f'{" and ".join(missing)}.'
+    )
+  for parameter, key in winners(
+    bindings, target.scope, target.selector
+  ).items():
+    if parameter in schema.SET_FOR_MODELS:
+      raise UserError(
+        f'{bindings[key].place}: {shown(bindings[key])} cannot be bound: '
+        f'{schema.SET_FOR_MODELS[parameter]}.'
+      )
+
+
+def _subject(binding: Binding) -> str:
+  return f'macro {binding.name}' if binding.is_macro else shown(binding)
+
+
+def _refuse_incomplete_calls(
+  binding: Binding, bindings: Mapping[Key, Binding]
+) -> None:
+  """Refuses a reference that is sure to be called without what it needs."""
+  is_called = binding.selector in schema.ROOTS
+  given = schema.SET_FOR_MODELS if binding.key == _MODEL else {}
+  for leaf in leaves(resolved(binding.value, bindings)):
+    if not isinstance(leaf, Reference) or not (is_called or leaf.evaluate):
+      continue
+    bound = winners(bindings, leaf.scope or binding.scope, leaf.selector)
+    for name, default in configurables.signature(
+      leaf.selector
+    ).defaults.items():
+      if default is MISSING and name not in bound and name not in given:
+        raise UserError(
+          f'{origin(binding, bindings).place}: {shortened_references(leaf)} '
+          f'needs {name}. Bind {short(leaf.selector)}.{name}.'
+        )
+
+
+def _shown_binding(binding: Binding) -> Binding:
+  return dataclasses.replace(binding, selector=short(binding.selector))

@@ -1,0 +1,270 @@
+"""Finds, parses, checks and renders the gin config of an experiment.
+
+`parse` is quick and imports neither TensorFlow, JAX nor trax; `check` imports
+trax, knows every configurable, and returns the whole config as one text, which
+`apply` gives to gin. A config that passes trains what it says.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from experiments.config import (
+  binding_checks,
+  configurables,
+  macro_checks,
+  schema,
+)
+from experiments.config.consumption import Key, Reached, reach, winners
+from experiments.config.gin_statements import Binding, Import, read, read_text
+from experiments.config.gin_values import (
+  Macro,
+  Reference,
+  is_representable,
+  leaves,
+  mapped,
+  render,
+)
+from experiments.foundation.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class ParsedConfig:
+  """What files and flags say, checked as far as it goes without trax.
+
+  Attributes:
+    bindings: in the order in which they take effect.
+    imports: of Python modules, in order.
+    n_files: number of --gin_file.
+    name: names the whole in messages.
+  """
+
+  bindings: tuple[Binding, ...]
+  imports: tuple[Import, ...]
+  n_files: int
+  name: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """A config that has passed every check.
+
+  Attributes:
+    text: gin, complete and canonical: equal experiments have equal texts, and
+      checking a text gives the same text.
+    macros: the value of each macro in use; a reference is a string like
+      '@Adam'.
+    overrides: what --gin_bindings bound, as gin writes it: 'LEARNING_RATE' to
+      '0.003', in the order of the flags.
+  """
+
+  text: str
+  macros: Mapping[str, Any]
+  overrides: Mapping[str, str]
+
+
+def parse(
+  gin_files: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+) -> ParsedConfig:
+  """Reads gin files and bindings, and checks what can be checked at once.
+
+  Args:
+    gin_files: paths; later ones win.
+    gin_bindings: gin statements; later ones win, and all win over files.
+    gin_search_paths: directories in which to look for gin files.
+
+  Raises:
+    UserError: a file or statement cannot be read, or a macro is unknown, not
+      bound, bound twice, or has a wrong value.
+  """
+  if not gin_files:
+    raise UserError(
+      'No gin file is given. Name one, such as --gin_file=gin/agnews.gin.'
+    )
+  statements = read(gin_files, gin_bindings, gin_search_paths)
+  macro_checks.check_macros(
+    statements.bindings, has_imports=bool(statements.imports)
+  )
+  return ParsedConfig(
+    bindings=tuple(statements.bindings),
+    imports=tuple(statements.imports),
+    n_files=statements.n_files,
+    name=gin_files[-1],
+  )
+
+
+def check(parsed: ParsedConfig) -> Config:
+  """Checks a parsed config against trax's configurables.
+
+  Imports trax, and the modules that the config imports. Leaves gin's own state
+  as it is: `apply` changes that.
+
+  Raises:
+    UserError: a module cannot be imported; a configurable, parameter or
+      constant is unknown; a value is wrong; something is bound that nothing
+      consumes, or needed and not bound.
+  """
+  configurables.register()
+  configurables.import_modules(parsed.imports)
+  bindings = binding_checks.completed(parsed.bindings)
+  macro_checks.refuse_undefined(bindings, configurables.constants())
+  states = [
+    {b.key: b for b in bindings if b.source <= source}
+    for source in range(parsed.n_files + 1)
+  ]
+  reached = [_reach(state) for state in states]
+  binding_checks.refuse_unused(bindings, reached)
+  final, consumed = states[-1], reached[-1]
+  macro_checks.refuse_required(final, consumed)
+  binding_checks.check_values(final, consumed, parsed.name)
+  final = {key: _normalised(binding, final) for key, binding in final.items()}
+  flags = [b.key for b in bindings if b.source == parsed.n_files]
+  return Config(
+    text=_rendered(parsed.imports, final, consumed),
+    macros={
+      name: _plain(macro_checks.resolved(Macro(name), final))
+      for name in _macro_order(consumed)
+    },
+    overrides={
+      binding_checks.shown(final[key]): _text(final[key].value) for key in flags
+    },
+  )
+
+
+def apply(config: Config) -> None:
+  """Clears gin and gives it the config, so that configurables take values."""
+  import gin
+
+  configurables.register()
+  gin.clear_config()
+  gin.parse_config(config.text)
+
+
+def parameters(name: str) -> dict[str, Any]:
+  """Returns what the applied config gives a configurable.
+
+  Args:
+    name: the configurable, such as 'BucketByLength' or 'experiment'.
+
+  Returns:
+    Values by parameter; `@x` is the configurable itself, to be called, `@x()`
+    what calling it returned.
+  """
+  import gin
+
+  return gin.get_bindings(configurables.complete(name))
+
+
+def differences(old_text: str, new_text: str) -> list[str]:
+  """Names what differs between the text of a run directory and another.
+
+  Args:
+    old_text: `Config.text` of the run directory.
+    new_text: `Config.text` of now.
+
+  Returns:
+    A line for each import, macro and parameter that differs, such as
+    'LEARNING_RATE: 0.01 in the run directory, 0.003 now'.
+  """
+  old, new = _entries(old_text), _entries(new_text)
+  lines = []
+  for name in [*new, *(name for name in old if name not in new)]:
+    before, after = old.get(name, 'not bound'), new.get(name, 'not bound')
+    if before != after:
+      lines.append(f'{name}: {before} in the run directory, {after} now')
+  return lines
+
+
+def _entries(text: str) -> dict[str, str]:
+  statements = read_text(text, 'config.gin')
+  entries = {statement.text: 'there' for statement in statements.imports}
+  for binding in statements.bindings:
+    entries[binding.name] = render(binding.value)
+  return entries
+
+
+def _reach(bindings: Mapping[Key, Binding]) -> Reached:
+  return reach(bindings, schema.ROOTS, configurables.called_by)
+
+
+def _normalised(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
+  """Returns the binding with its value in its one form, if it is literal."""
+  value = binding.value
+  if any(isinstance(leaf, Macro) for leaf in leaves(value)):
+    return binding
+  if binding.is_macro:
+    value = macro_checks.checked_macro(binding, value)
+  else:
+    try:
+      value = binding_checks.checked(binding, value, bindings)
+    except UserError:
+      # Not consumed, or it would have been refused before.
+      return binding
+  return dataclasses.replace(binding, value=value)
+
+
+def _text(value: Any) -> str:
+  return render(binding_checks.shortened_references(value))
+
+
+def _plain(value: Any) -> Any:
+  """Returns a value with references written out, for hparams and JSON."""
+
+  def written(leaf):
+    return str(leaf) if isinstance(leaf, Reference | Macro) else leaf
+
+  return mapped(binding_checks.shortened_references(value), written)
+
+
+def _macro_order(consumed: Reached) -> list[str]:
+  used = {name for _, name, parameter in consumed.keys if not parameter}
+  order = [name for name in schema.MACROS if name in used]
+  return order + sorted(used.difference(order))
+
+
+def _rendered(
+  imports: Iterable[Import],
+  bindings: Mapping[Key, Binding],
+  consumed: Reached,
+) -> str:
+  """Writes all that is consumed, with the defaults of what is not bound."""
+  macros = [
+    f'{name} = {_text(bindings["", name, ""].value)}'
+    for name in _macro_order(consumed)
+  ]
+  values = _defaults(bindings, consumed)
+  for key in consumed.keys:
+    if key[2]:
+      values[binding_checks.shown(bindings[key])] = bindings[key].value
+  parts = [
+    sorted({statement.text for statement in imports}),
+    macros,
+    [f'{name} = {_text(values[name])}' for name in sorted(values)],
+  ]
+  return '\n'.join('\n'.join([*lines, '']) for lines in parts if lines)
+
+
+def _defaults(
+  bindings: Mapping[Key, Binding], consumed: Reached
+) -> dict[str, Any]:
+  """Returns the defaults that take effect and that gin can express."""
+  model = macro_checks.resolved(
+    bindings['', 'experiments.experiment', 'model'].value, bindings
+  )
+  found = {}
+  for scope, selector in consumed.used:
+    if selector not in consumed.selectors:
+      continue
+    is_model = configurables.is_model(selector) or selector == model.selector
+    bound = winners(bindings, scope, selector)
+    for name, default in configurables.signature(selector).defaults.items():
+      if (
+        name not in bound
+        and name in schema.ROOTS.get(selector, [name])
+        and not (is_model and name in schema.SET_FOR_MODELS)
+        and is_representable(default)
+      ):
+        found[f'{configurables.short(selector)}.{name}'] = default
+  return found

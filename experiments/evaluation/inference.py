@@ -1,0 +1,81 @@
+"""Forward passes: over a whole split, and over a user's texts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.batching import batches
+from experiments.training import programs
+
+
+class Classifier:
+  """A trained model, ready to be asked.
+
+  Attributes:
+    model: the trax layer.
+    weights: its tree of weights.
+  """
+
+  def __init__(
+    self,
+    model,
+    *,
+    weights,
+    state,
+    boundaries: Sequence[int],
+    batch_sizes: Sequence[int],
+    min_length: int | None = None,
+    max_length: int | None = None,
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      model: trax layer from token ids to log-probabilities, mode 'eval'.
+      weights: its weights.
+      state: its state.
+      boundaries: padded lengths of the buckets, as in training.
+      batch_sizes: batch size of each bucket.
+      min_length: shorter examples are left out; None keeps them.
+      max_length: longer examples are left out; None keeps them.
+    """
+    import jax
+
+    def forward(weights, state, inputs):
+      key = jax.random.PRNGKey(0)
+      log_probs, _ = model.pure_fn(inputs, weights, state, key)
+      return log_probs
+
+    self._forward = programs.kept('forward', lambda: jax.jit(forward))
+    self.model, self.weights, self._state = model, weights, state
+    self._buckets: dict[str, Any] = {
+      'boundaries': boundaries,
+      'batch_sizes': batch_sizes,
+      'min_length': min_length,
+      'max_length': max_length,
+    }
+
+  def log_probs(self, tokens) -> tuple[np.ndarray, np.ndarray]:
+    """Classifies every example once.
+
+    Args:
+      tokens: `tokenization.Tokens`.
+
+    Returns:
+      log-probabilities float32 [n, n_classes] in the order of the examples, NaN
+      where an example is left out for its length; and bool [n], True where it
+      is kept.
+    """
+    n = len(tokens.labels)
+    results: np.ndarray | None = None
+    kept = np.zeros(n, bool)
+    for inputs, _, _, indices in batches.single_pass(tokens, **self._buckets):
+      rows = indices >= 0
+      output = np.asarray(self._forward(self.weights, self._state, inputs))
+      if results is None:
+        results = np.full((n, output.shape[1]), np.nan, np.float32)
+      results[indices[rows]] = output[rows]
+      kept[indices[rows]] = True
+    if results is None:
+      results = np.zeros((n, 0), np.float32)
+    return results, kept

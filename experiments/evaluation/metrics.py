@@ -1,0 +1,204 @@
+"""What a model's log-probabilities say about it, over a whole split."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.evaluation import calibration
+from experiments.foundation import errors
+
+# exp() of float32 log-probabilities sums to 1 within 1e-6 for a few classes and
+# within 1e-4 for ten thousand.
+_NORMALISATION_TOLERANCE = 1e-3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+  """One exact pass over a split: every example counted once.
+
+  Per-class values are in the order of `label_names`. A ratio without
+  denominator (the precision of a class never predicted) is 0.
+
+  Attributes:
+    n_examples: examples evaluated.
+    n_dropped: examples of the split that were not, being too long.
+    accuracy: share of examples whose likeliest class is the expected one.
+    cross_entropy: mean of -log p(expected class), in nats.
+    macro_f1: unweighted mean of `f1`.
+    expected_calibration_error: mean distance between how sure the model is and
+      how often it is right, see `calibration.Calibration.error`.
+    precision: per class, of all predicted as it, the share that is it.
+    recall: per class, of all that are it, the share predicted as it.
+    f1: per class, harmonic mean of precision and recall.
+    support: per class, the number of examples expected as it.
+    confusion: int64 [classes, classes], rows expected, columns predicted.
+    label_names: the classes by name; a class's id is its index.
+  """
+
+  n_examples: int
+  n_dropped: int
+  accuracy: float
+  cross_entropy: float
+  macro_f1: float
+  expected_calibration_error: float
+  precision: tuple[float, ...]
+  recall: tuple[float, ...]
+  f1: tuple[float, ...]
+  support: tuple[int, ...]
+  confusion: np.ndarray
+  label_names: tuple[str, ...]
+
+  def scalars(self) -> dict[str, float]:
+    """Returns the numbers that runs are compared by."""
+    return {
+      'accuracy': self.accuracy,
+      'cross_entropy': self.cross_entropy,
+      'macro_f1': self.macro_f1,
+      'expected_calibration_error': self.expected_calibration_error,
+    }
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns all fields as what JSON can hold; `from_dict` reads it."""
+    result: dict[str, Any] = {}
+    for field in dataclasses.fields(self):
+      value = getattr(self, field.name)
+      if isinstance(value, np.ndarray):
+        value = value.tolist()
+      elif isinstance(value, tuple):
+        value = list(value)
+      result[field.name] = value
+    return result
+
+  @classmethod
+  def from_dict(cls, values: Mapping[str, Any]) -> Evaluation:
+    """Returns the evaluation that `to_dict` gave `values` for.
+
+    Args:
+      values: a mapping of all fields; others are ignored.
+
+    Raises:
+      ValueError: a field is missing.
+    """
+    names = [field.name for field in dataclasses.fields(cls)]
+    missing = [name for name in names if name not in values]
+    if missing:
+      raise ValueError(f'evaluation without {", ".join(missing)}')
+    fields = {name: values[name] for name in names}
+    for name in ('precision', 'recall', 'f1', 'support', 'label_names'):
+      fields[name] = tuple(fields[name])
+    fields['confusion'] = np.asarray(fields['confusion'], np.int64)
+    return cls(**fields)
+
+
+def evaluate_log_probs(
+  *,
+  log_probs: np.ndarray,
+  targets: np.ndarray,
+  label_names: Sequence[str],
+  n_dropped: int = 0,
+) -> Evaluation:
+  """Computes every metric of a split from its log-probabilities.
+
+  Args:
+    log_probs: float [examples, classes], log p(class), natural logarithm.
+    targets: int [examples], the expected classes, 0 to classes - 1.
+    label_names: the classes by name, in the order of their ids.
+    n_dropped: examples of the split that are not in `log_probs`.
+
+  Returns:
+    The evaluation. Sums are taken in float64. Where classes tie, the lowest id
+    is the predicted one.
+
+  Raises:
+    UserError: there is no example, or `log_probs` are not log-probabilities
+      (a model that does not end in a log-softmax).
+    ValueError: a shape, a dtype or a target does not fit.
+  """
+  log_probs, targets = np.asarray(log_probs), np.asarray(targets)
+  _check_arrays(log_probs, targets, label_names, n_dropped)
+  log_probs = log_probs.astype(np.float64)
+  _check_normalised(log_probs)
+
+  predicted = log_probs.argmax(axis=-1)
+  n_classes = len(label_names)
+  confusion = np.bincount(
+    targets.astype(np.int64) * n_classes + predicted, minlength=n_classes**2
+  ).reshape(n_classes, n_classes)
+  right, support = confusion.diagonal(), confusion.sum(axis=1)
+  n_predicted = confusion.sum(axis=0)
+  f1 = _ratios(2 * right, support + n_predicted)
+  log_likelihoods = log_probs[np.arange(len(targets)), targets]
+  return Evaluation(
+    n_examples=len(targets),
+    n_dropped=int(n_dropped),
+    accuracy=float(np.mean(predicted == targets)),
+    # + 0.0: a perfect model's cross-entropy is 0.0, not -0.0.
+    cross_entropy=float(-np.mean(log_likelihoods)) + 0.0,
+    macro_f1=float(np.mean(f1)),
+    expected_calibration_error=calibration.calibrate(
+      log_probs=log_probs, targets=targets
+    ).error,
+    precision=tuple(_ratios(right, n_predicted).tolist()),
+    recall=tuple(_ratios(right, support).tolist()),
+    f1=tuple(f1.tolist()),
+    support=tuple(support.tolist()),
+    confusion=confusion,
+    label_names=tuple(label_names),
+  )
+
+
+def _ratios(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:
+  """Returns float64 quotients, 0 where there is no denominator."""
+  return numerators / np.maximum(denominators, 1)
+
+
+def _check_arrays(
+  log_probs: np.ndarray,
+  targets: np.ndarray,
+  label_names: Sequence[str],
+  n_dropped: int,
+) -> None:
+  n_classes = len(label_names)
+  if log_probs.ndim != 2 or log_probs.shape[1] != n_classes:
+    raise ValueError(
+      f'log_probs have shape {log_probs.shape}, '
+      f'expected (examples, {n_classes}): one column a label name'
+    )
+  if not np.issubdtype(log_probs.dtype, np.floating):
+    raise ValueError(f'log_probs are {log_probs.dtype}, expected a float dtype')
+  if targets.shape != log_probs.shape[:1]:
+    raise ValueError(
+      f'targets have shape {targets.shape}, expected {log_probs.shape[:1]}: '
+      'one class an example'
+    )
+  if not np.issubdtype(targets.dtype, np.integer):
+    raise ValueError(f'targets are {targets.dtype}, expected an int dtype')
+  if not targets.size:
+    raise errors.UserError(
+      f'nothing to evaluate: {n_dropped} examples were dropped as too long '
+      'and none is left. Raise MAX_LENGTH or evaluate another split.'
+    )
+  if targets.min() < 0 or targets.max() >= n_classes:
+    raise ValueError(
+      f'targets go from {targets.min()} to {targets.max()}, '
+      f'expected 0 to {n_classes - 1}'
+    )
+
+
+def _check_normalised(log_probs: np.ndarray) -> None:
+  # exp() of large logits may be inf: then the sum is wrong, as it should be.
+  with np.errstate(over='ignore'):
+    sums = np.exp(log_probs).sum(axis=-1)
+  # Negated so that NaN is caught as well.
+  wrong = np.flatnonzero(~(np.abs(sums - 1) <= _NORMALISATION_TOLERANCE))
+  if wrong.size:
+    raise errors.UserError(
+      f"the model's outputs are not log-probabilities: for {wrong.size} of "
+      f'{len(sums)} examples the classes sum to something else than 1 '
+      f'(example {wrong[0]}: {sums[wrong[0]]:.6g}).\n'
+      'The last layer of MODEL must be tl.LogSoftmax(), and its weights finite.'
+    )

@@ -1,0 +1,1 @@
+"""What every room uses: errors, files, caches, signals, words for messages."""

@@ -1,0 +1,1 @@
+"""Models, layers, losses and learning rate schedules, in trax."""

@@ -1,0 +1,200 @@
+"""The exact evaluation of a run: one pass over the whole test split."""
+
+import json
+import logging
+import time
+
+import numpy as np
+
+from experiments.config import gin_config
+from experiments.evaluation import by_length, calibration, inference, metrics
+from experiments.pipeline import experiment, prediction
+from experiments.reporting import (
+  mistakes_page,
+  projector,
+  report,
+  run_events,
+  tensorboard,
+)
+from experiments.rundir import metric_log, run_dir
+from experiments.training import programs
+
+_N_SHOWN_PREDICTIONS = 5
+# Of the report, what TensorBoard shows as well.
+_PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
+_IDS_AT_ONCE = 2**20
+
+
+def evaluate_run(
+  directory: run_dir.RunDir,
+  data: experiment.Data,
+  classifier: inference.Classifier,
+  step: int,
+) -> str:
+  """Evaluates a run exactly, and writes what comes of it to its directory.
+
+  Args:
+    directory: of the run.
+    data: its data; the test split is what counts.
+    classifier: its model.
+    step: training steps that the model has seen.
+
+  Returns:
+    The results, as text for a terminal.
+  """
+  log_probs, kept = classifier.log_probs(data.test)
+  n_dropped = int(np.sum(~kept))
+  if n_dropped:
+    logging.info('%d test examples are too long and left out', n_dropped)
+  outcome = {
+    'log_probs': log_probs[kept],
+    'targets': np.asarray(data.test.labels)[kept],
+  }
+  evaluation = metrics.evaluate_log_probs(
+    **outcome,
+    label_names=data.source.label_names,
+    n_dropped=n_dropped,
+  )
+  shown = np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
+  examples = [
+    prediction.describe(
+      text=data.vocabulary.decode(_ids(data.test, i)),
+      log_probs=log_probs[i],
+      label_names=data.source.label_names,
+      n_tokens=len(_ids(data.test, i)),
+      expected=data.source.label_names[int(data.test.labels[i])],
+    )
+    for i in shown
+  ]
+  predicted = outcome['log_probs'].argmax(axis=-1)
+  report.write_report(
+    directory.report,
+    evaluation=evaluation,
+    calibrated=calibration.calibrate(**outcome),
+    lengths=by_length.accuracy_by_length(
+      lengths=np.asarray(data.test.lengths)[kept],
+      correct=predicted == outcome['targets'],
+    ),
+    mistakes=_worst_mistakes(data, log_probs, kept),
+    predictions=examples,
+  )
+  if gin_config.parameters('experiment')['projector']:
+    _write_projector(directory, data, classifier)
+  values = {
+    f'exact/{name}': value for name, value in evaluation.scalars().items()
+  }
+  events = directory.events('test')
+  run_events.take_back(events, [])
+  with tensorboard.EventWriter(events) as writer:
+    writer.scalars(values, step)
+    for name in _PICTURES:
+      png = (directory.report / f'{name}.png').read_bytes()
+      writer.image(name, png, step)
+    markdown = (directory.report / 'predictions.md').read_text()
+    writer.text('predictions', markdown, step)
+  kept_records = [
+    record
+    for record in metric_log.read_records(directory.metrics)
+    if record.split != 'test'
+  ]
+  now = time.time()
+  metric_log.Records(directory.metrics).replace(
+    kept_records
+    + [
+      metric_log.Record(step, 'test', name, value, now)
+      for name, value in values.items()
+    ]
+  )
+  directory.write_run(metrics=evaluation.to_dict())
+  return _format(evaluation, examples)
+
+
+def _worst_mistakes(
+  data: experiment.Data, log_probs: np.ndarray, kept: np.ndarray
+) -> list[mistakes_page.Mistake]:
+  """Returns those in which the model is surest, the surest first.
+
+  Args:
+    data: the data of the run.
+    log_probs: float32 [examples, classes] of the test split.
+    kept: bool [examples], which of them count.
+  """
+  targets = np.asarray(data.test.labels)
+  # Where an example does not count, there are NaNs.
+  predicted = np.where(kept, log_probs.argmax(axis=-1), targets)
+  wrong = np.flatnonzero(predicted != targets)
+  order = np.argsort(-log_probs[wrong, predicted[wrong]], kind='stable')
+  mistakes = []
+  for i in wrong[order][: mistakes_page.MAX_MISTAKES].tolist():
+    ids = _ids(data.test, i)
+    probabilities = np.exp(log_probs[i].astype(np.float64)).clip(max=1)
+    mistakes.append(
+      mistakes_page.Mistake(
+        example=i,
+        text=data.vocabulary.decode(ids),
+        expected=data.source.label_names[int(targets[i])],
+        predicted=data.source.label_names[int(predicted[i])],
+        confidence=float(probabilities[predicted[i]]),
+        expected_probability=float(probabilities[targets[i]]),
+        n_tokens=len(ids),
+      )
+    )
+  return mistakes
+
+
+def _write_projector(
+  directory: run_dir.RunDir,
+  data: experiment.Data,
+  classifier: inference.Classifier,
+) -> None:
+  """Writes the embeddings for TensorBoard, with how common tokens are."""
+  projector.write_projector(
+    directory.projector,
+    embeddings=projector.token_embeddings(
+      classifier.model,
+      classifier.weights,
+      gin_config.parameters('experiment')['vocab_size'],
+    ),
+    piece=data.vocabulary.piece,
+    counts=_token_counts(data),
+  )
+
+
+@programs.keeping
+def _token_counts(data: experiment.Data) -> np.ndarray:
+  """Returns int64 [tokens], how often each is in the train split."""
+  ids, size = data.train.ids, data.vocabulary.size
+  counts = np.zeros(size, np.int64)
+  # NumPy makes int64 of what it counts.
+  for start in range(0, len(ids), _IDS_AT_ONCE):
+    counts += np.bincount(ids[start : start + _IDS_AT_ONCE], minlength=size)
+  return counts
+
+
+def _ids(tokens, i: int) -> np.ndarray:
+  start = tokens.offsets[i]
+  return np.asarray(tokens.ids[start : start + tokens.lengths[i]])
+
+
+def show_finished(directory: run_dir.RunDir) -> None:
+  """Prints the results of a run that is done, as it did."""
+  evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
+  path = directory.report / 'predictions.jsonl'
+  examples = []
+  try:
+    # Not splitlines(), which splits texts at their own separators, too.
+    lines = path.read_text().split('\n') if path.is_file() else []
+    examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+  except (TypeError, ValueError) as error:
+    logging.warning('%s is damaged: %s', path, error)
+  print(_format(evaluation, examples))
+  print(f'\nFinished before: {directory.path}. Nothing to do.')
+
+
+def _format(
+  evaluation: metrics.Evaluation, examples: list[report.Prediction]
+) -> str:
+  return (
+    f'{report.format_evaluation(evaluation)}\n\n'
+    f'{report.format_predictions(examples)}'
+  )

@@ -1,0 +1,92 @@
+"""Weights to start from: those of another run, or of a file of trax's."""
+
+import os
+import pathlib
+from typing import Any
+
+from experiments.config import gin_config
+from experiments.foundation.errors import UserError
+from experiments.pipeline import experiment, saved_model
+from experiments.rundir import run_dir
+from experiments.training.update import Start
+
+
+def load(data: experiment.Data, *, trust: bool) -> Start | None:
+  """Loads what the applied config's `experiment.init_from` names.
+
+  Args:
+    data: what will be trained on.
+    trust: whether a file that can run code when it is read may be read.
+
+  Returns:
+    The start, or None for random weights.
+
+  Raises:
+    UserError: there is no such run or file, it is not trusted, it is of another
+      vocabulary, or it does not fit the model.
+  """
+  path = gin_config.parameters('experiment')['init_from']
+  if path is None:
+    return None
+  where = f'experiment.init_from = {path!r}'
+  model = experiment.make_model(
+    n_classes=len(data.source.label_names), mode='train'
+  )
+  signatures = experiment.signatures(model)
+  if os.path.isdir(path):
+    found = _of_run(pathlib.Path(path), data, signatures, where)
+  elif not os.path.isfile(path):
+    raise UserError(
+      f'{where}: there is no such file or directory. Name a run directory, or '
+      'a model.pkl.gz of trax.'
+    )
+  elif not trust:
+    raise UserError(
+      f'{where}: reading such a file can run any code that it holds. If you '
+      'trust who made it, add --trust_init_from; a run directory needs no '
+      'trust.'
+    )
+  else:
+    found = _of_file(path, model, signatures, where)
+  if found is None:
+    raise UserError(
+      f'{where}: its weights do not fit this model. Bind MODEL, its sizes and '
+      'VOCAB_SIZE as they were there; the number of classes counts, too.'
+    )
+  return found
+
+
+def _of_run(
+  path: pathlib.Path, data: experiment.Data, signatures: Any, where: str
+) -> Start | None:
+  directory = run_dir.RunDir(path)
+  if not os.path.isfile(directory.config):
+    raise UserError(f'{where}: no run directory (it has no config.gin).')
+  if directory.read_run().get('vocabulary') != data.vocabulary.fingerprint:
+    raise UserError(
+      f'{where}: that run has another vocabulary, whose pieces have other ids. '
+      f'Bind VOCAB_FILE = {str(directory.vocabulary)!r}.'
+    )
+  saved = saved_model.load(directory)
+  return _filled(signatures, saved.weights, saved.state)
+
+
+def _of_file(path: str, model, signatures: Any, where: str) -> Start | None:
+  import jax
+
+  try:
+    model.init_from_file(path)
+  # What is no file of trax's raises whatever gzip, pickle or trax happen on.
+  except Exception as error:
+    reason = (str(error) or type(error).__name__).splitlines()[0]
+    raise UserError(f'{where}: not a model of trax: {reason}') from error
+  return _filled(
+    signatures,
+    *map(jax.tree_util.tree_leaves, (model.weights, model.state)),
+  )
+
+
+def _filled(signatures: Any, weights: list, state: list) -> Start | None:
+  trees = map(saved_model.fill, signatures, (weights, state))
+  start = Start(*trees)
+  return None if None in (start.weights, start.state) else start

@@ -1,0 +1,143 @@
+"""Embeddings with the names of their tokens, for TensorBoard's projector.
+
+The files are where TensorBoard looks for a plugin's: it shows them for the run
+directory itself and for any directory above it. Nothing of TensorFlow is
+needed, neither to write them nor to read them.
+"""
+
+import pathlib
+import re
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from experiments.backend import layer_weights
+from experiments.foundation import files
+from experiments.training import programs
+
+# As many as its page takes for t-SNE; and what a run may grow by.
+_MAX_ROWS = 10_000
+_MAX_BYTES = 2**22
+_CONFIG_NAME = 'projector_config.pbtxt'
+_TOKENS_NAME = 'tokens.tsv'
+
+
+def token_embeddings(model, weights, vocab_size: int) -> dict[str, np.ndarray]:
+  """Finds the weights that have a row for each token.
+
+  Args:
+    model: a trax layer.
+    weights: its tree of weights.
+    vocab_size: number of token ids.
+
+  Returns:
+    Arrays [rows, d] by name, of which row i is of token i: those with as many
+    rows, and embeddings with more, which are of something else.
+  """
+  return {
+    name: array
+    for name, array in layer_weights.named(model, weights).items()
+    if array.ndim == 2
+    and (
+      len(array) == vocab_size
+      or (len(array) > vocab_size and 'Embedding' in name)
+    )
+  }
+
+
+def write_projector(
+  directory: pathlib.Path,
+  *,
+  embeddings: Mapping[str, np.ndarray],
+  piece: Callable[[int], str],
+  counts: np.ndarray,
+) -> list[pathlib.Path]:
+  """Writes embeddings and the names of their rows.
+
+  The rows are those of the most frequent tokens, most frequent first: at most
+  10,000, and as many as fit 4 MiB.
+
+  Args:
+    directory: `RunDir.projector`; made if missing, files of an earlier run are
+      replaced.
+    embeddings: arrays [tokens or more, d] by name; without any, nothing is
+      written.
+    piece: returns how a token id is shown.
+    counts: int [tokens], how often each token is in the train split; embedding
+      rows beyond have no name.
+
+  Returns:
+    The paths written.
+
+  Raises:
+    OSError: a file cannot be written.
+  """
+  if not embeddings:
+    return []
+  directory.mkdir(parents=True, exist_ok=True)
+  n_bytes = sum(4 * array.shape[1] for array in embeddings.values())
+  n_rows = max(1, min(len(counts), _MAX_ROWS, _MAX_BYTES // n_bytes))
+  ids, table = _tokens(piece, counts, n_rows)
+  contents: dict[str, str | bytes] = {_TOKENS_NAME: table}
+  config = ''
+  for name, array in embeddings.items():
+    name = re.sub(r'[^\w.-]', '_', name, flags=re.ASCII)
+    rows = np.asarray(array[ids], '<f4')
+    contents[f'{name}.tensor'] = _tensor(rows)
+    config += (
+      'embeddings {\n'
+      f'  tensor_name: "{name}"\n'
+      f'  tensor_shape: {rows.shape[0]}\n'
+      f'  tensor_shape: {rows.shape[1]}\n'
+      f'  tensor_path: "{name}.tensor"\n'
+      f'  metadata_path: "{_TOKENS_NAME}"\n'
+      '}\n'
+    )
+  # Last, since it names the others.
+  contents[_CONFIG_NAME] = config
+  for name, content in contents.items():
+    files.write_atomic(directory / name, content)
+  return [directory / name for name in contents]
+
+
+@programs.keeping
+def _tokens(
+  piece: Callable[[int], str], counts: np.ndarray, n_rows: int
+) -> tuple[np.ndarray, str]:
+  """Returns the ids of the most frequent tokens, and their table."""
+  ids = np.argsort(-counts, kind='stable')[:n_rows]
+  lines = ['token\tid\tcount'] + [
+    f'{_cell(piece(i))}\t{i}\t{count}'
+    for i, count in zip(ids.tolist(), counts[ids].tolist(), strict=True)
+  ]
+  return ids, ''.join(f'{line}\n' for line in lines)
+
+
+def _cell(piece: str) -> str:
+  """Returns a piece on one line, without tabs, and never empty."""
+  text = ''.join(
+    character
+    if character.isprintable()
+    else character.encode('unicode_escape').decode('ascii')
+    for character in piece
+  )
+  return text if text.strip() else repr(text)
+
+
+def _tensor(rows: np.ndarray) -> bytes:
+  """Returns what TensorBoard reads as these rows.
+
+  It reads floats as bytes if a file cannot be read as text, line by line. If
+  the first line happens to be text, the rows are written as text.
+
+  Args:
+    rows: float32 [rows, d].
+  """
+  content = rows.tobytes()
+  first_line = content.lstrip(b'\n').partition(b'\n')[0]
+  try:
+    first_line.decode('utf-8')
+  except UnicodeDecodeError:
+    return content
+  lines = ('\t'.join(map(repr, row)) for row in rows.tolist())
+  return ''.join(f'{line}\n' for line in lines).encode()

@@ -1,0 +1,258 @@
+"""What a person reads after a run: tables, pictures, predictions, mistakes."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import re
+import textwrap
+from collections.abc import Sequence
+
+from experiments.evaluation import by_length, calibration, metrics
+from experiments.foundation import files, plain_text
+from experiments.reporting import mistakes_page, report_plots
+
+# Characters that mean something to Markdown within a line. References, because
+# escapes by backslash differ between Markdown dialects.
+_MARKDOWN = re.compile(r'[\\`*_\[\]<>&|~$]')
+# ... and those that do at its start: headings, lists, rules, quotes, code.
+_MARKDOWN_START = re.compile(r'^(\d*)([#+\-=:.)])')
+
+_MAX_TEXT_LENGTH = 300
+_MAX_PROBABILITIES = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+  """What a model says about one text.
+
+  Attributes:
+    text: the text, as the model saw it (detokenized) or as it was given.
+    expected: the class that it is, by name; None if that is not known.
+    label: the likeliest class, by name.
+    probabilities: of every class, by name.
+    n_tokens: the number of token ids, without padding.
+  """
+
+  text: str
+  expected: str | None
+  label: str
+  probabilities: dict[str, float]
+  n_tokens: int
+
+
+def write_report(
+  directory: str | os.PathLike[str],
+  *,
+  evaluation: metrics.Evaluation,
+  calibrated: calibration.Calibration,
+  lengths: Sequence[by_length.LengthBin],
+  mistakes: Sequence[mistakes_page.Mistake] = (),
+  predictions: Sequence[Prediction] = (),
+) -> list[pathlib.Path]:
+  """Writes the report of a run, each file whole or not at all.
+
+  * confusion_matrix.png, confusion_matrix.csv (rows expected, columns
+    predicted)
+  * per_class.csv: class, precision, recall, f1, support
+  * calibration.png, calibration.csv: a row a bin, empty where no example is
+  * accuracy_by_length.png, accuracy_by_length.csv: a row a bin
+  * mistakes.html
+  * predictions.jsonl (all of each text) and predictions.md (its beginning)
+
+  Args:
+    directory: created if missing; files of an earlier report are replaced.
+    evaluation: what is reported.
+    calibrated: its examples by confidence.
+    lengths: its examples by length.
+    mistakes: of it, the worst first.
+    predictions: examples of it.
+
+  Returns:
+    The paths written.
+
+  Raises:
+    OSError: a file cannot be written.
+  """
+  directory = pathlib.Path(directory)
+  directory.mkdir(parents=True, exist_ok=True)
+  contents: dict[str, str | bytes] = {
+    'confusion_matrix.png': report_plots.confusion_matrix_png(evaluation),
+    'confusion_matrix.csv': _confusion_csv(evaluation),
+    'per_class.csv': _per_class_csv(evaluation),
+    'calibration.png': report_plots.calibration_png(calibrated),
+    'calibration.csv': _calibration_csv(calibrated),
+    'accuracy_by_length.png': report_plots.accuracy_by_length_png(lengths),
+    'accuracy_by_length.csv': _csv(
+      [list(by_length.LengthBin._fields), *map(list, lengths)]
+    ),
+    'mistakes.html': mistakes_page.mistakes_html(evaluation, mistakes),
+    'predictions.jsonl': ''.join(
+      json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + '\n'
+      for prediction in predictions
+    ),
+    'predictions.md': predictions_markdown(predictions) + '\n',
+  }
+  for name, content in contents.items():
+    files.write_atomic(directory / name, content)
+  return [directory / name for name in contents]
+
+
+def format_evaluation(evaluation: metrics.Evaluation) -> str:
+  """Returns the evaluation as text for a terminal, without a final newline."""
+  dropped = ''
+  if evaluation.n_dropped:
+    dropped = f', {evaluation.n_dropped} dropped as too long'
+  names = [plain_text.shortened(name) for name in evaluation.label_names]
+  width = max(map(len, names))
+  lines = [
+    f'accuracy {evaluation.accuracy:.4f}, '
+    f'cross-entropy {evaluation.cross_entropy:.4f}, '
+    f'macro F1 {evaluation.macro_f1:.4f}, '
+    f'ECE {evaluation.expected_calibration_error:.4f} '
+    f'({evaluation.n_examples} examples{dropped})',
+    '',
+    f'{"":{width}}  precision  recall      F1  examples',
+  ]
+  for name, precision, recall, f1, support in zip(
+    names,
+    evaluation.precision,
+    evaluation.recall,
+    evaluation.f1,
+    evaluation.support,
+    strict=True,
+  ):
+    lines.append(
+      f'{name:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}'
+      f'  {support:8d}'
+    )
+  return '\n'.join(lines)
+
+
+def format_predictions(predictions: Sequence[Prediction]) -> str:
+  """Returns example predictions as text for a terminal, 80 columns wide."""
+  blocks = []
+  for prediction in predictions:
+    classes = f'predicted {plain_text.one_line(prediction.label)}'
+    if prediction.expected is not None:
+      expected = plain_text.one_line(prediction.expected)
+      classes = f'expected {expected}, {classes}'
+    lines = [classes]
+    probabilities = ', '.join(
+      f'{plain_text.one_line(name)} {probability:.3f}'
+      for name, probability in _likeliest(prediction)
+    )
+    for text, max_lines in ((probabilities, 2), (prediction.text, 3)):
+      lines += textwrap.wrap(
+        plain_text.one_line(text),
+        width=80,
+        initial_indent='  ',
+        subsequent_indent='  ',
+        max_lines=max_lines,
+        placeholder=' …',
+      )
+    blocks.append('\n'.join(lines))
+  return '\n\n'.join(blocks)
+
+
+def predictions_markdown(predictions: Sequence[Prediction]) -> str:
+  """Returns example predictions as a Markdown table, texts cut and escaped."""
+  lines = [
+    '| text | expected | predicted | probabilities |',
+    '| --- | --- | --- | --- |',
+  ]
+  for prediction in predictions:
+    text = plain_text.one_line(prediction.text)
+    if len(text) > _MAX_TEXT_LENGTH:
+      text = text[: _MAX_TEXT_LENGTH - 1].rstrip() + '…'
+    expected = prediction.expected or ''
+    label = escape_markdown(prediction.label)
+    if prediction.expected not in (None, prediction.label):
+      label = f'**{label}**'
+    probabilities = ', '.join(
+      f'{escape_markdown(name)} {probability:.3f}'
+      for name, probability in _likeliest(prediction)
+    )
+    cells = [escape_markdown(text), escape_markdown(expected), label]
+    lines.append(f'| {" | ".join(cells)} | {probabilities} |')
+  return '\n'.join(lines)
+
+
+def escape_markdown(text: str) -> str:
+  """Returns Markdown that shows as `text`, on one line.
+
+  Args:
+    text: any text. White space and control characters become single spaces.
+
+  Returns:
+    Text that makes no markup at the start of a line, in a line or in a table's
+    cell, in TensorBoard and on GitHub.
+  """
+
+  def reference(match: re.Match[str]) -> str:
+    return f'&#{ord(match[0])};'
+
+  text = _MARKDOWN.sub(reference, plain_text.one_line(text))
+  return _MARKDOWN_START.sub(
+    lambda match: f'{match[1]}&#{ord(match[2])};', text
+  )
+
+
+def _confusion_csv(evaluation: metrics.Evaluation) -> str:
+  rows: list[list[object]] = [['expected', *evaluation.label_names]]
+  for name, counts in zip(
+    evaluation.label_names, evaluation.confusion.tolist(), strict=True
+  ):
+    rows.append([name, *counts])
+  return _csv(rows)
+
+
+def _per_class_csv(evaluation: metrics.Evaluation) -> str:
+  rows: list[list[object]] = [['class', 'precision', 'recall', 'f1', 'support']]
+  rows += map(
+    list,
+    zip(
+      evaluation.label_names,
+      evaluation.precision,
+      evaluation.recall,
+      evaluation.f1,
+      evaluation.support,
+      strict=True,
+    ),
+  )
+  return _csv(rows)
+
+
+def _calibration_csv(calibrated: calibration.Calibration) -> str:
+  """Returns a row a bin."""
+  rows: list[list[object]] = [
+    ['above', 'up_to', 'n_examples', 'mean_confidence', 'accuracy']
+  ]
+  for low, high, count, confidence, accuracy in zip(
+    calibrated.edges[:-1].tolist(),
+    calibrated.edges[1:].tolist(),
+    calibrated.counts.tolist(),
+    calibrated.confidences.tolist(),
+    calibrated.accuracies.tolist(),
+    strict=True,
+  ):
+    means = [confidence, accuracy] if count else ['', '']
+    rows.append([low, high, count, *means])
+  return _csv(rows)
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> str:
+  buffer = io.StringIO()
+  csv.writer(buffer, lineterminator='\n').writerows(rows)
+  return buffer.getvalue()
+
+
+def _likeliest(prediction: Prediction) -> list[tuple[str, float]]:
+  ranked = sorted(
+    prediction.probabilities.items(), key=lambda item: item[1], reverse=True
+  )
+  return ranked[:_MAX_PROBABILITIES]

@@ -1,0 +1,136 @@
+"""The measured values of a run: metrics.jsonl, and TensorBoard's copy of it."""
+
+import json
+import logging
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from experiments.foundation import files, system_errors
+
+
+class Record(NamedTuple):
+  """One measured value.
+
+  Attributes:
+    step: training steps done when it was measured.
+    split: 'train', 'eval' (sampled from the validation split, or from test if
+      there is none) or 'test' (all of it).
+    metric: its name, as TensorBoard shows it, e.g. 'metrics/Accuracy'.
+    value: the value.
+    time: seconds since the epoch.
+  """
+
+  step: int
+  split: str
+  metric: str
+  value: float
+  time: float
+
+
+class Records:
+  """The records of one run, kept in a file with a JSON object a line."""
+
+  def __init__(self, path: os.PathLike | str):
+    """Starts with no records; the file is not touched.
+
+    Args:
+      path: metrics.jsonl.
+    """
+    self._path = pathlib.Path(path)
+    self._records: list[Record] = []
+
+  def __iter__(self):
+    return iter(self._records)
+
+  def __len__(self):
+    return len(self._records)
+
+  def append(self, records: Iterable[Record]) -> None:
+    """Adds records, on disk when this returns.
+
+    Args:
+      records: what was measured at one step.
+
+    Raises:
+      OSError: they cannot be written; the file is then as it was.
+    """
+    records = list(records)
+    with (
+      system_errors.naming(self._path),
+      open(self._path, 'ab', buffering=0) as file,
+    ):
+      size = file.tell()
+      try:
+        content = _lines(records)
+        while content:
+          content = content[file.write(content) :]
+        os.fsync(file.fileno())
+      except OSError:
+        file.truncate(size)
+        raise
+    self._records += records
+
+  def replace(self, records: Iterable[Record]) -> None:
+    """Makes the file hold exactly these records, atomically.
+
+    Args:
+      records: the records up to the step that a run goes on from. What the
+        file has of later steps is reported in the log.
+    """
+    self._records = list(records)
+    last = max((record.step for record in self._records), default=0)
+    later = {r.step for r in read_records(self._path) if r.step > last}
+    if later:
+      logging.info(
+        'What was measured after step %d, up to step %d, is taken back',
+        last,
+        max(later),
+      )
+    files.write_atomic(self._path, _lines(self._records))
+
+
+def read_records(path: os.PathLike | str) -> list[Record]:
+  """Reads metrics.jsonl.
+
+  Args:
+    path: the file; one that does not exist holds nothing.
+
+  Returns:
+    Its records in order. Lines that are cut off or no records are reported in
+    the log and left out.
+  """
+  records, bad = [], []
+  try:
+    lines = pathlib.Path(path).read_text(errors='replace').splitlines()
+  except FileNotFoundError:
+    return []
+  for number, line in enumerate(lines, start=1):
+    try:
+      records.append(_parse(line))
+    except (TypeError, ValueError, RecursionError):
+      bad.append(number)
+  if bad:
+    logging.warning(
+      '%s: %d of %d lines are no records and left out, the first is line %d',
+      path,
+      len(bad),
+      len(lines),
+      bad[0],
+    )
+  return records
+
+
+def _parse(line: str) -> Record:
+  record = Record(**json.loads(line))
+  types = (int, str, str, int | float, int | float)
+  if not all(isinstance(x, t) for x, t in zip(record, types, strict=True)):
+    raise TypeError('a field is of another type')
+  return record
+
+
+def _lines(records: Iterable[Record]) -> bytes:
+  return ''.join(
+    json.dumps(record._asdict(), allow_nan=False) + '\n' for record in records
+  ).encode()

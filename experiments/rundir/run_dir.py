@@ -1,0 +1,378 @@
+"""The run directory: the names in it, who may write in it, and its status.
+
+run.json is one JSON object. It is there before step 1, with all but `seconds`
+and `metrics`, and is always replaced as a whole. A trial of a sweep that failed
+before its data were open lacks `dataset` to `vocabulary`.
+
+  status        'running', 'finished', 'failed', 'interrupted', 'diverged' or
+                'pruned' (a search gave it up); a process that was killed leaves
+                'running'
+  overrides     object: what --gin_bindings bound, as gin writes it
+  seed          int: SEED
+  steps         int: training steps done; if diverged, the step that was not
+                finite
+  start         when the run first started, UTC, ISO 8601
+  end           when its last process ended; null before
+  seconds       float: time spent from the opened data to the end, summed over
+                the processes of the run
+  error         null, or the type and message of what ended the run
+  dataset       'name:version' or 'name/config:version', as TFDS writes it
+  splits        object: the slices of 'train' and 'test', maybe 'validation'
+  n_examples    object: the size of each, too long examples included
+  labels        list: names of the classes, in the order of the model's outputs
+  data          SHA-256 of the rows that are read, and of how
+  vocabulary    SHA-256 of the vocabulary's file
+  metrics       object: the exact evaluation, of the test split
+    n_examples    int: how many examples it is of
+    n_dropped     int: how many were left out for their length
+    accuracy, cross_entropy (mean, in nats), macro_f1    float
+    expected_calibration_error    float: `calibration.Calibration.error`
+    label_names   list: the classes of the lists below
+    precision, recall, f1, support    lists, one value a class
+    confusion     list of rows: [expected][predicted], counts
+  host          name of the machine
+  python        version
+  versions      object: version by package
+  git_commit    of this code; null outside a checkout
+  git_dirty     bool: whether the checkout had changes; null outside one
+
+metrics.jsonl holds a `metric_log.Record` a line: step, split ('train', 'eval'
+for the sampled evaluations, 'test' for the exact one), metric, value, time.
+"""
+
+import contextlib
+import datetime
+import fcntl
+import functools
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import time
+from typing import Any
+
+from experiments.foundation import files
+from experiments.foundation.errors import UserError
+
+RUNNING = 'running'
+FINISHED = 'finished'
+FAILED = 'failed'
+INTERRUPTED = 'interrupted'
+DIVERGED = 'diverged'
+PRUNED = 'pruned'
+
+_LONGEST_NAME = 120
+# The name tells who reads a vocabulary; by the end of the original's name.
+_SUBWORDS = 'vocabulary.subword'
+_VOCABULARIES = {
+  '.json': 'vocabulary.tokenizer.json',
+  '.model': 'vocabulary.sentencepiece.model',
+  '.words': 'vocabulary.words',
+}
+_PACKAGES = (
+  'trax',
+  'jax',
+  'jaxlib',
+  'numpy',
+  'tensorflow',
+  'tensorflow-datasets',
+  'gin-config',
+  'tensorboard',
+)
+
+
+def default_output_dir(
+  gin_files: list[str], overrides: dict[str, str]
+) -> pathlib.Path:
+  """Returns runs/<stem of the last gin file>/<overrides, or 'default'>.
+
+  Args:
+    gin_files: as given, at least one.
+    overrides: literal value by binding, in order.
+  """
+  stem = pathlib.Path(gin_files[-1]).stem
+  return pathlib.Path('runs') / safe_name(stem) / run_name(overrides)
+
+
+def run_name(overrides: dict[str, str]) -> str:
+  """Returns the name of a run's directory.
+
+  Args:
+    overrides: literal value by binding.
+
+  Returns:
+    E.g. 'LEARNING_RATE=0.003,MODEL=gru_classifier', the same whatever the order
+    of the overrides; 'default' for none.
+  """
+  parts = [f'{name}={value}' for name, value in sorted(overrides.items())]
+  return safe_name(','.join(parts)) or 'default'
+
+
+def safe_name(name: str) -> str:
+  """Makes a name that every file system takes.
+
+  Names that differ stay different, unless in nothing but quotes, '@' and '%'.
+
+  Args:
+    name: any text.
+
+  Returns:
+    It, without quotes, '@', '%' and spaces after commas. Where anything else
+    had to go, or the name is long, it is cut and ends in a hash of the whole.
+  """
+  import hashlib
+
+  plain = re.sub(r"""(?<=,) |['"@%]""", '', name)
+  safe = re.sub(r'[^A-Za-z0-9_.,=+()\[\]-]', '_', plain)
+  if safe == plain and len(safe) <= _LONGEST_NAME and safe.strip('.') == safe:
+    return safe
+  digest = hashlib.sha256(name.encode()).hexdigest()[:10]
+  return f'{safe[: _LONGEST_NAME - 11].strip(".")}-{digest}'
+
+
+class RunDir:
+  """The names inside a run directory."""
+
+  def __init__(self, path: os.PathLike | str):
+    """Names a directory, which need not exist."""
+    self.path = pathlib.Path(path)
+    self.config = self.path / 'config.gin'
+    self.run = self.path / 'run.json'
+    self.metrics = self.path / 'metrics.jsonl'
+    self.checkpoints = self.path / 'checkpoints'
+    self.model = self.path / 'model.pkl.gz'
+    self.report = self.path / 'report'
+    # Where TensorBoard looks for what its projector shows.
+    self.projector = (
+      self.path / 'plugins' / 'org_tensorflow_tensorboard_projector'
+    )
+    self.lock = self.path / '.lock'
+    # What a sweep's worker prints while it works on this run.
+    self.log = self.path / 'log.txt'
+
+  def events(self, split: str) -> pathlib.Path:
+    """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
+    return self.path / split
+
+  @property
+  def vocabulary(self) -> pathlib.Path:
+    """The copy of the vocabulary; where there is none, that of subwords."""
+    for name in _VOCABULARIES.values():
+      if (self.path / name).exists():
+        return self.path / name
+    return self.path / _SUBWORDS
+
+  def store_vocabulary(self, original: pathlib.Path) -> None:
+    """Copies a vocabulary, in place of any that is there.
+
+    Args:
+      original: its file.
+    """
+    content = original.read_bytes()
+    name = _VOCABULARIES.get(original.suffix, _SUBWORDS)
+    if self.vocabulary.name != name:
+      self.vocabulary.unlink(missing_ok=True)
+    files.write_atomic(self.path / name, content)
+
+  def is_free(self) -> bool:
+    """Tells whether a run may begin here: nothing that is not its own is there.
+
+    A process that was killed early leaves what is written before config.gin.
+    """
+    own = {
+      self.lock.name,
+      *_VOCABULARIES.values(),
+      _SUBWORDS,
+      self.run.name,
+      self.log.name,
+    }
+    try:
+      names = set(os.listdir(self.path)) - own
+    except OSError:
+      return True
+    return all(name.startswith('.') and name.endswith('.tmp') for name in names)
+
+  def read_run(self) -> dict[str, Any]:
+    """Returns run.json; {} where there is none.
+
+    Raises:
+      UserError: it is not JSON.
+    """
+    try:
+      run = json.loads(self.run.read_text())
+      if not isinstance(run, dict):
+        raise ValueError('it is no JSON object')
+      return run
+    except FileNotFoundError:
+      return {}
+    except (ValueError, RecursionError) as error:
+      raise UserError(
+        f'{self.run} is damaged ({error}). Remove it, or choose another '
+        '--output_dir.'
+      ) from error
+
+  def write_run(self, **fields: Any) -> None:
+    """Sets fields of run.json, atomically.
+
+    Args:
+      **fields: JSON-able values; the others stay.
+    """
+    run = {**self.read_run(), **fields}
+    files.write_atomic(self.run, json.dumps(run, indent=2) + '\n')
+
+  def existing(self) -> 'RunDir':
+    """Returns itself.
+
+    Raises:
+      UserError: this is no run directory.
+    """
+    if not os.path.isfile(self.config):
+      raise UserError(
+        f'--output_dir={self.path}: no run directory (it has no config.gin). '
+        'Give the directory of a run, e.g. runs/agnews/default.'
+      )
+    return self
+
+  @contextlib.contextmanager
+  def locked(self):
+    """Makes the directory and keeps other processes from writing in it.
+
+    What a process that was killed left unfinished is removed.
+
+    Raises:
+      UserError: another process is writing in it, or it cannot be written.
+    """
+    try:
+      self.path.mkdir(parents=True, exist_ok=True)
+      descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+      raise UserError(
+        f'--output_dir={self.path}: cannot be written: {error.strerror}.'
+      ) from error
+    try:
+      self._take_lock(descriptor, fcntl.LOCK_EX)
+      # It tells the next one who holds it, and need not.
+      with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f'{os.getpid()} {platform.node()}'.encode(), 0)
+      self._remove_unfinished()
+      yield self
+    finally:
+      # Not by closing alone, since a child that was forked has it open, too.
+      fcntl.flock(descriptor, fcntl.LOCK_UN)
+      os.close(descriptor)
+
+  def check_unlocked(self) -> None:
+    """Checks, without a trace, that no other process is writing in it.
+
+    Raises:
+      UserError: one is.
+    """
+    try:
+      descriptor = os.open(self.lock, os.O_RDONLY)
+    except OSError:
+      return
+    try:
+      self._take_lock(descriptor, fcntl.LOCK_SH)
+    finally:
+      os.close(descriptor)
+
+  def _take_lock(self, descriptor: int, kind: int) -> None:
+    """Takes the lock, which the kernel lets go of however a process ends."""
+    # Longer than others take to look whether the directory is locked.
+    end = time.monotonic() + 0.5
+    while True:
+      try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        return
+      except BlockingIOError as error:
+        if time.monotonic() < end:
+          time.sleep(0.05)
+          continue
+        noted = re.fullmatch(rb'(\d+) ([\w.-]+)', os.pread(descriptor, 300, 0))
+        holder = 'another process'
+        if noted:
+          holder = f'process {noted[1].decode()} on {noted[2].decode()}'
+        raise UserError(
+          f'--output_dir={self.path}: {holder} is writing in it. Wait for it '
+          'to end, or choose another directory.'
+        ) from error
+
+  def _remove_unfinished(self) -> None:
+    for directory in (
+      self.path,
+      self.checkpoints,
+      self.report,
+      self.projector,
+      *map(self.events, ('train', 'eval', 'test')),
+    ):
+      files.remove_unfinished(directory)
+
+
+def check_writable(path: pathlib.Path) -> None:
+  """Checks, without a trace, that a directory can be made and written in.
+
+  Args:
+    path: the directory, which need not exist.
+
+  Raises:
+    UserError: it, or its nearest existing parent, cannot be written.
+  """
+  nearest = path.absolute()
+  # os.path, since pathlib raises where a directory must not be searched.
+  while not os.path.exists(nearest) and nearest.parent != nearest:
+    nearest = nearest.parent
+  if not os.path.isdir(nearest):
+    raise UserError(
+      f'--output_dir={path}: {nearest} is a file. Choose another directory.'
+    )
+  if not os.access(nearest, os.W_OK | os.X_OK):
+    raise UserError(
+      f'--output_dir={path}: {nearest} is not writable. Choose another '
+      'directory.'
+    )
+
+
+def now() -> str:
+  """Returns the time in UTC, ISO 8601."""
+  return datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+  """Returns where and with what the runs of this process are made.
+
+  Returns:
+    'host', 'python', 'versions' by package, 'git_commit' and 'git_dirty' of the
+    code (both None outside a git checkout).
+  """
+  import importlib.metadata
+
+  versions = {}
+  for package in _PACKAGES:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+      versions[package] = importlib.metadata.version(package)
+  commit = _git('rev-parse', 'HEAD')
+  return {
+    'host': platform.node(),
+    'python': platform.python_version(),
+    'versions': versions,
+    'git_commit': commit,
+    'git_dirty': bool(_git('status', '--porcelain')) if commit else None,
+  }
+
+
+def _git(*arguments: str) -> str | None:
+  code = pathlib.Path(__file__).parent
+  try:
+    return subprocess.run(
+      ['git', '-C', str(code), *arguments],
+      capture_output=True,
+      text=True,
+      check=True,
+      timeout=10,
+    ).stdout.strip()
+  except (OSError, subprocess.SubprocessError):
+    return None

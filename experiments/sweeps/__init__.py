@@ -1,0 +1,1 @@
+"""Many runs: planned, searched for, and run by executors."""

@@ -1,0 +1,63 @@
+"""A worker process on this machine: imports once, then trial after trial."""
+
+import atexit
+import ctypes
+import os
+import signal
+from multiprocessing import connection
+
+# Of <sys/prctl.h>.
+_PR_SET_PDEATHSIG = 1
+
+
+def main(
+  *, descriptor: int, parent: int, cores: list[int], verbosity: int
+) -> None:
+  """Works until the other end of the connection closes.
+
+  Args:
+    descriptor: of a connection; tasks come in, and `('ready',)`, `('progress',
+      step, n_steps, loss)`, `('records', records)` (answered by whether to go
+      on) and `('ended', outcome)` go out.
+    parent: the process without which this one must not be.
+    cores: the processor cores to use.
+    verbosity: as --verbosity.
+  """
+  # Not SIGTERM: nobody would be there to kill a process that does not heed it,
+  # and a run goes on exactly from its last checkpoint.
+  ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+  if os.getppid() != parent:
+    return
+  # Before the import of what counts cores to size its pools of threads.
+  os.sched_setaffinity(0, cores)
+  # Ctrl-C goes to the parent, which says what is to be done.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+  from absl import logging as absl_logging
+
+  from experiments.backend import jax_setup
+  from experiments.foundation import cache, log, signals
+  from experiments.sweeps.executors import attempt
+
+  signal.signal(signal.SIGTERM, signals.raise_for)
+  link = connection.Connection(descriptor)
+  try:
+    absl_logging.set_verbosity(verbosity)
+    log.start_log(verbosity > 0)
+    jax_setup.start_jax(cache_dir=cache.cache_dir())
+    link.send(('ready',))
+    while True:
+      task = link.recv()
+
+      def report(new) -> bool:
+        link.send(('records', new))
+        return link.recv()
+
+      def on_progress(*values) -> None:
+        link.send(('progress', *values))
+
+      link.send(('ended', attempt.run(task, report, on_progress)))
+  except (EOFError, BrokenPipeError, signals.Terminated):
+    # Without taking all modules down one by one, which takes a second.
+    atexit._run_exitfuncs()
+    os._exit(0)

@@ -1,0 +1,254 @@
+"""The trials of a sweep: resolved, checked, named and found on disk.
+
+Where and in what order they run is no matter of this module.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from experiments.comparison import compare
+from experiments.config import gin_config
+from experiments.config.gin_values import render
+from experiments.foundation.errors import UserError
+from experiments.pipeline import runs
+from experiments.rundir import run_dir
+from experiments.rundir.metric_log import Record
+from experiments.sweeps import sweep_definition
+from experiments.training import programs
+
+NEW = 'new'
+# What is not tried again: the same config would come to the same.
+FINAL = (run_dir.FINISHED, run_dir.DIVERGED, run_dir.PRUNED)
+# From the structures of trials that wait to the place of the one to take.
+Choose = Callable[[Sequence[str]], int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Base:
+  """What all trials of a sweep have in common.
+
+  Attributes:
+    gin_files: as --gin_file.
+    gin_bindings: as --gin_bindings; a trial's own come after.
+    gin_search_paths: as --gin_search_paths.
+    directory: holds a directory for each trial.
+  """
+
+  gin_files: Sequence[str]
+  gin_bindings: Sequence[str]
+  gin_search_paths: Sequence[str]
+  directory: pathlib.Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+  """One run of a sweep.
+
+  Attributes:
+    key: hash of its resolved config, by which it is known.
+    values: gin text by name of what the sweep binds.
+    config: the whole, checked.
+    path: its run directory.
+  """
+
+  key: str
+  values: Mapping[str, str]
+  config: gin_config.Config
+  path: pathlib.Path
+
+  @property
+  def name(self) -> str:
+    """Name of its directory."""
+    return self.path.name
+
+  @property
+  def label(self) -> str:
+    """What the sweep binds, for messages."""
+    return described(self.values)
+
+  @functools.cached_property
+  def structure(self) -> str:
+    """What its compiled programs depend on; see `programs.structure`."""
+    return programs.structure(self.config.text)
+
+
+class Source(Protocol):
+  """Where trials come from, one after the other."""
+
+  @property
+  def n_trials(self) -> int:
+    """How many there are in total, as far as that is known."""
+
+  def trials(self) -> list[Trial]:
+    """Returns those that have come so far."""
+
+  def next(self, choose: Choose) -> Trial | None:
+    """Returns the next one, done before or not; None after the last.
+
+    Args:
+      choose: asked where the order does not matter.
+    """
+
+  def measured(self, trial: Trial, records: list[Record]) -> bool:
+    """Takes new records of a trial; tells whether it should go on."""
+
+  def ended(self, trial: Trial, status: str) -> None:
+    """Takes the status of a trial that will not be tried again."""
+
+
+class GridSource:
+  """The trials of a grid, each of which stands by itself; see `Source`."""
+
+  def __init__(self, trials: Iterable[Trial]):
+    """Takes the trials, in the order to run them."""
+    self._trials = list(trials)
+    self._waiting = list(self._trials)
+    self.n_trials = len(self._trials)
+
+  def trials(self) -> list[Trial]:
+    """See `Source`."""
+    return self._trials
+
+  def next(self, choose: Choose) -> Trial | None:
+    """See `Source`."""
+    if not self._waiting:
+      return None
+    i = choose([trial.structure for trial in self._waiting])
+    return self._waiting.pop(i)
+
+  def measured(self, trial: Trial, records: list[Record]) -> bool:
+    """See `Source`."""
+    del trial, records
+    return True
+
+  def ended(self, trial: Trial, status: str) -> None:
+    """See `Source`."""
+
+
+def plan_grid(
+  planner: 'Planner', definition: sweep_definition.Definition
+) -> list[Trial]:
+  """Makes the trials of a grid.
+
+  Args:
+    planner: makes each.
+    definition: what differs; it has no distributions.
+
+  Returns:
+    The trials, in the order of the grid.
+
+  Raises:
+    UserError: a trial would be refused as a run of its own, two have the same
+      resolved config, or a directory holds something else.
+  """
+  trials: dict[str, Trial] = {}
+  for point in _points(definition.grids):
+    trial = planner.trial(point)
+    same = trials.setdefault(trial.key, trial)
+    if same is not trial:
+      also = f' and {trial.label}' if trial.label != same.label else ''
+      raise UserError(
+        f'Two trials have the same config: {same.label}{also}. Keep one of the '
+        'values.'
+      )
+  return list(trials.values())
+
+
+class Planner:
+  """Makes trials, each as a run of its own would be made."""
+
+  def __init__(self, base: Base, places: Mapping[str, str]):
+    """Looks at what the directory holds.
+
+    Args:
+      base: what the trials have in common.
+      places: where the user said what is swept, by name, for messages.
+
+    Raises:
+      UserError: the directory is a run directory.
+    """
+    self._base = base
+    self._places = places
+    if run_dir.RunDir(base.directory).config.is_file():
+      raise UserError(
+        f'--output_dir={base.directory} holds a run, and a sweep needs a '
+        'directory of its own. Choose another.'
+      )
+    self._known = _known_configs(base.directory)
+
+  def described(self) -> str:
+    """Returns what all trials have in common, as one text."""
+    files = [pathlib.Path(file).name for file in self._base.gin_files]
+    return '\n'.join([*files, *self._base.gin_bindings])
+
+  def trial(self, point: Mapping[str, Any]) -> Trial:
+    """Makes and checks one trial.
+
+    Args:
+      point: gin value by name.
+
+    Raises:
+      UserError: it would be refused as a run of its own.
+    """
+    bindings = [sweep_definition.binding(*item) for item in point.items()]
+    base = self._base
+    try:
+      checked = gin_config.check(
+        gin_config.parse(
+          base.gin_files,
+          [*base.gin_bindings, *bindings],
+          base.gin_search_paths,
+        )
+      )
+      path = base.directory / run_dir.run_name(dict(checked.overrides))
+      # A run of the same config is the same trial, whatever it is called.
+      if not run_dir.RunDir(path).config.is_file():
+        path = self._known.get(checked.text, path)
+      runs.is_finished(run_dir.RunDir(path), checked)
+      run_dir.check_writable(path)
+    except UserError as error:
+      raise UserError(
+        sweep_definition.in_words_of_the_user(str(error), point, self._places)
+      ) from error
+    return Trial(
+      key=hashlib.sha256(checked.text.encode()).hexdigest()[:16],
+      values={name: render(value) for name, value in point.items()},
+      config=checked,
+      path=path,
+    )
+
+
+def status(trial: Trial) -> str:
+  """Returns the status of a trial as its directory says it; `NEW` for none."""
+  if not run_dir.RunDir(trial.path).config.is_file():
+    return NEW
+  return compare.read_run(trial.path, trial.name).status
+
+
+def _points(
+  grids: Iterable[sweep_definition.Grid],
+) -> Iterator[dict[str, Any]]:
+  for grid in grids:
+    yield from grid.points()
+
+
+def described(values: Mapping[str, str]) -> str:
+  """Returns bindings as one line."""
+  return ', '.join(f'{name}={value}' for name, value in values.items())
+
+
+def _known_configs(directory: pathlib.Path) -> dict[str, pathlib.Path]:
+  """Returns the directory of each config that has a run."""
+  found: dict[str, pathlib.Path] = {}
+  if not directory.is_dir():
+    return found
+  for name in sorted(os.listdir(directory)):
+    path = run_dir.RunDir(directory / name)
+    if path.config.is_file():
+      found.setdefault(path.config.read_text(), path.path)
+  return found

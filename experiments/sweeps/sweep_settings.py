@@ -1,0 +1,152 @@
+"""What a sweep itself can be told, by bindings of `sweep` that no trial sees.
+
+--gin_bindings="sweep.objective='macro_f1'", or in a sweep's YAML file
+sweep.objective: macro_f1
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from experiments.comparison import compare
+from experiments.config import schema
+from experiments.config.gin_statements import read_text
+from experiments.config.gin_values import shortened
+from experiments.foundation.errors import UserError
+from experiments.foundation.suggestions import did_you_mean
+
+# Of the exact evaluation.
+OBJECTIVES = (
+  'accuracy',
+  'cross_entropy',
+  'macro_f1',
+  'expected_calibration_error',
+)
+DIRECTIONS = ('maximize', 'minimize')
+PRUNERS = ('none', 'median', 'halving')
+_CONFIGURABLE = 'sweep'
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Settings of a sweep.
+
+  Attributes:
+    objective: the metric to sort by and to search for, of the exact evaluation.
+    direction: 'maximize' or 'minimize'; None goes by the metric's name.
+    pruner: of `PRUNERS`; gives hopeless trials up.
+    pruning_metric: of the sampled evaluations, e.g. 'metrics/Accuracy'; None
+      takes the one that is most like the objective.
+    pruner_startup_trials: how many trials the median pruner lets finish first.
+    seed: of the sampler.
+    num_cpus: that Ray sets aside for a trial.
+    num_gpus: likewise; below 1, trials share a GPU.
+    memory_mib: likewise; 0 sets none aside.
+    resources: likewise, amounts by a name that the cluster's machines give.
+  """
+
+  objective: str = compare.DEFAULT_OBJECTIVE
+  direction: str | None = None
+  pruner: str = 'none'
+  pruning_metric: str | None = None
+  pruner_startup_trials: int = 5
+  seed: int = 0
+  num_cpus: float = 1.0
+  num_gpus: float = 0.0
+  memory_mib: float = 0.0
+  resources: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+  @property
+  def is_minimized(self) -> bool:
+    """Whether less of the objective is better."""
+    if self.direction is None:
+      return compare.minimized_by_name(self.objective)
+    return self.direction == 'minimize'
+
+
+def _one_of(names: Iterable[str]) -> schema.Spec:
+  names = tuple(names)
+
+  def normalised(value):
+    if value not in names:
+      raise schema.WrongValueError
+    return value
+
+  return schema.Spec(' or '.join(map(repr, names)), normalised)
+
+
+def _amounts(value: Any) -> dict[str, float]:
+  if not isinstance(value, dict) or not all(
+    isinstance(name, str) and name for name in value
+  ):
+    raise schema.WrongValueError
+  return {
+    name: schema.POSITIVE.normalised(amount) for name, amount in value.items()
+  }
+
+
+_SPECS: Mapping[str, schema.Spec] = {
+  'objective': _one_of(OBJECTIVES),
+  'direction': _one_of(DIRECTIONS),
+  'pruner': _one_of(PRUNERS),
+  'pruning_metric': schema.STRING,
+  'pruner_startup_trials': schema.COUNT,
+  'seed': schema.SEED,
+  'num_cpus': schema.NOT_NEGATIVE,
+  'num_gpus': schema.NOT_NEGATIVE,
+  'memory_mib': schema.NOT_NEGATIVE,
+  'resources': schema.Spec(
+    "amounts above 0 by name, such as {'fast_disk': 1}", _amounts
+  ),
+}
+
+
+def split_bindings(
+  gin_bindings: Iterable[str], from_files: Mapping[str, Any]
+) -> tuple[list[str], Settings]:
+  """Takes what is for the sweep out of bindings.
+
+  Args:
+    gin_bindings: as --gin_bindings; they win.
+    from_files: settings of YAML files, by name.
+
+  Returns:
+    The bindings that are for the trials, and the settings.
+
+  Raises:
+    UserError: there is no such setting, or its value is wrong.
+  """
+  found = {
+    name: _checked(name, value, f'--sweep: {_CONFIGURABLE}.{name}')
+    for name, value in from_files.items()
+  }
+  rest = []
+  for text in gin_bindings:
+    statements = read_text(text, '')
+    ours = [b for b in statements.bindings if b.selector == _CONFIGURABLE]
+    if not ours:
+      rest.append(text)
+    elif len(ours) < len(statements.bindings):
+      raise UserError(
+        f'--gin_bindings={text!r}: give what is for the sweep and what is for '
+        'its trials by two flags.'
+      )
+    for each in ours:
+      found[each.parameter] = _checked(
+        each.parameter, each.value, f'{each.place}: {each.name}'
+      )
+  return rest, Settings(**found)
+
+
+def _checked(name: str, value: Any, subject: str) -> Any:
+  if name not in _SPECS:
+    raise UserError(
+      f'{subject} is no setting of a sweep. There are {", ".join(_SPECS)}.'
+      + did_you_mean(name, _SPECS)
+    )
+  try:
+    return _SPECS[name].normalised(value)
+  except schema.WrongValueError:
+    raise UserError(
+      f'{subject} must be {_SPECS[name].expected}, not {shortened(value)}.'
+    ) from None

@@ -1,0 +1,1 @@
+"""Texts become token ids: vocabularies and the token cache."""

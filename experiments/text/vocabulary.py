@@ -1,0 +1,105 @@
+"""What every vocabulary does: texts become ids, and ids pieces.
+
+Id 0 is padding, whatever the kind. A vocabulary is a file, and whether texts
+are made lower-case before it sees them; nothing else decides the ids.
+"""
+
+import abc
+import hashlib
+import pathlib
+import typing
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from experiments.foundation.errors import UserError
+
+
+class Vocabulary(abc.ABC):
+  """The pieces of a vocabulary file, and the ids of texts.
+
+  Attributes:
+    kind: What it is, e.g. 'subword'.
+    path: The file.
+    lower_case: Whether texts are made lower-case first.
+    size: Number of ids, padding included; every id is below it.
+    fingerprint: SHA-256 of the file, in hex.
+    dtype: uint16 if that holds every id, else int32.
+  """
+
+  kind: typing.ClassVar[str]
+
+  def __init__(self, path: pathlib.Path | str, *, lower_case: bool = False):
+    """Reads a file.
+
+    Args:
+      path: The file.
+      lower_case: Whether to make texts lower-case first, by `str.lower`.
+
+    Raises:
+      UserError: It cannot be read, is no vocabulary of this kind, or needs a
+        package that is not installed.
+    """
+    self.path = pathlib.Path(path)
+    self.lower_case = lower_case
+    try:
+      content = self.path.read_bytes()
+    except OSError as error:
+      raise UserError(
+        f'cannot read the vocabulary {self.path}: {error.strerror}.'
+      ) from error
+    self.fingerprint = hashlib.sha256(content).hexdigest()
+    self.size = self._read(content)
+    self.dtype = np.dtype(np.uint16 if self.size <= 2**16 else np.int32)
+
+  @property
+  def identity(self) -> tuple[typing.Any, ...]:
+    """All that the ids of a text depend on, for keys of caches."""
+    return self.kind, self.fingerprint, self.lower_case, self.dtype.str
+
+  def encode_batch(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the ids of texts, without start or end markers.
+
+    Args:
+      texts: Any texts.
+
+    Returns:
+      The ids of all texts, one after the other, `dtype` [tokens]; and how many
+      each text has, int64 [n].
+    """
+    if self.lower_case:
+      texts = [text.lower() for text in texts]
+    return self._encode(texts)
+
+  def encode(self, text: str) -> list[int]:
+    """Returns the ids of a text."""
+    return self.encode_batch([text])[0].tolist()
+
+  @abc.abstractmethod
+  def decode(self, ids: Iterable[int]) -> str:
+    """Returns the text of ids, as near as can be; padding is left out."""
+
+  @abc.abstractmethod
+  def piece(self, piece_id: int) -> str:
+    """Returns how an id is shown."""
+
+  @abc.abstractmethod
+  def _read(self, content: bytes) -> int:
+    """Takes the content of the file; returns `size`."""
+
+  @abc.abstractmethod
+  def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Does what encode_batch does, but for the lower-casing."""
+
+
+def concatenated(
+  encoded: Sequence[bytes], dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns what `Vocabulary.encode_batch` returns.
+
+  Args:
+    encoded: The ids of each text as the bytes of an array of `dtype`.
+    dtype: Their type.
+  """
+  sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
+  return np.frombuffer(b''.join(encoded), dtype), sizes // dtype.itemsize

@@ -1,0 +1,215 @@
+"""Names, locks and checks of run directories, without a run."""
+
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from experiments.foundation.errors import UserError
+from experiments.rundir import run_dir
+from tests.fixtures.live_launcher import ROOT
+
+# As gin writes overrides: bindings to numbers, strings, lists and references.
+VALUES = strategies.one_of(
+  strategies.floats().map(repr),
+  strategies.text(max_size=200).map(repr),
+  strategies.lists(strategies.integers(), max_size=50).map(repr),
+  strategies.sampled_from(['None', 'True', '@Adam', '@module.f()', '%MACRO']),
+)
+OVERRIDES = strategies.dictionaries(
+  strategies.text('aZ_.09', min_size=1, max_size=30), VALUES, max_size=5
+)
+
+
+@pytest.mark.parametrize(
+  ('gin_files', 'overrides', 'expected'),
+  [
+    (['gin/agnews.gin'], {}, 'runs/agnews/default'),
+    (
+      ['gin/agnews.gin'],
+      {'LEARNING_RATE': '0.003'},
+      'runs/agnews/LEARNING_RATE=0.003',
+    ),
+    # The last file wins, in bindings as in names; the order of flags is none.
+    (
+      ['gin/base.gin', 'a/b/my.run.gin'],
+      {'SEED': '1', 'MODEL': '@gru_classifier'},
+      'runs/my.run/MODEL=gru_classifier,SEED=1',
+    ),
+    (
+      ['x.gin'],
+      {'KEYS': "('title', 'label')", 'BUCKET_BOUNDARIES': '[32, 128]'},
+      'runs/x/BUCKET_BOUNDARIES=[32,128],KEYS=(title,label)',
+    ),
+    (
+      ['x.gin'],
+      {'VOCAB_DIR': "'../a b/*'"},
+      'runs/x/VOCAB_DIR=.._a_b__-d5ae8b3ba8',
+    ),
+    (['.gin'], {}, 'runs/gin-5694d08a2e'),
+  ],
+)
+def test_default_output_dir(gin_files, overrides, expected):
+  found = run_dir.default_output_dir(gin_files, overrides).as_posix()
+  if '-' in expected:
+    # A hash: which one does not matter.
+    assert re.fullmatch(re.escape(expected[:-10]) + '[0-9a-f]{10}.*', found)
+  else:
+    assert found == expected
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(OVERRIDES)
+def test_any_overrides_make_a_name_that_every_file_system_takes(overrides):
+  name = run_dir.run_name(overrides)
+  assert re.fullmatch(r'[A-Za-z0-9_.,=+()\[\]-]{1,120}', name)
+  assert name.strip('.') == name
+  assert name == run_dir.run_name(dict(reversed(overrides.items())))
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(strategies.lists(strategies.text(), unique=True, max_size=50))
+def test_different_texts_have_different_names_but_for_quotes(texts):
+  plain = {re.sub('[\'"@%]', '', text) for text in texts}
+  plain = {re.sub('(?<=,) ', '', text) for text in plain}
+  assert len({run_dir.safe_name(text) for text in texts}) >= len(plain)
+
+
+@hypothesis.settings(deadline=None)
+@hypothesis.given(OVERRIDES)
+@hypothesis.example({'A': "'x'" * 100})
+def test_long_names_that_differ_at_the_end_differ(overrides):
+  longer = {**overrides, 'Z' * 130: '1'}
+  other = {**overrides, 'Z' * 130: '2'}
+  assert run_dir.run_name(longer) != run_dir.run_name(other)
+
+
+def test_run_json_is_written_field_by_field(tmp_path):
+  directory = run_dir.RunDir(tmp_path)
+  assert directory.read_run() == {}
+  directory.write_run(status='running', steps=0)
+  directory.write_run(steps=7, error=None)
+  expected = {'status': 'running', 'steps': 7, 'error': None}
+  assert json.loads((tmp_path / 'run.json').read_text()) == expected
+  assert os.listdir(tmp_path) == ['run.json']
+  (tmp_path / 'run.json').write_text('{"status":')
+  with pytest.raises(UserError, match=r'run\.json is damaged \(Expecting'):
+    directory.read_run()
+
+
+def test_a_directory_in_which_a_run_may_begin(tmp_path):
+  directory = run_dir.RunDir(tmp_path / 'run')
+  assert directory.is_free()
+  directory.path.mkdir()
+  assert directory.is_free()
+  # What a process leaves that is killed before config.gin is there.
+  for name in ('.lock', 'vocabulary.subword', 'run.json', '.config.gin.x.tmp'):
+    (directory.path / name).touch()
+    assert directory.is_free(), name
+  (directory.path / 'notes.txt').touch()
+  assert not directory.is_free()
+
+
+@pytest.mark.parametrize(
+  ('original', 'name'),
+  [
+    ('en_8k.subword', 'vocabulary.subword'),
+    ('vocab', 'vocabulary.subword'),
+    ('train.words', 'vocabulary.words'),
+    ('tokenizer.json', 'vocabulary.tokenizer.json'),
+    ('spiece.model', 'vocabulary.sentencepiece.model'),
+  ],
+)
+def test_a_vocabulary_takes_the_place_of_another(tmp_path, original, name):
+  directory = run_dir.RunDir(tmp_path / 'run')
+  directory.path.mkdir()
+  assert directory.vocabulary.name == 'vocabulary.subword'
+  for other in ('x.words', original, original):
+    (tmp_path / other).write_text(other)
+    directory.store_vocabulary(tmp_path / other)
+  assert os.listdir(directory.path) == [name]
+  assert directory.vocabulary.read_text() == original
+  assert directory.is_free()
+  # Its own copy may be what a config names.
+  directory.store_vocabulary(directory.vocabulary)
+  assert directory.vocabulary.read_text() == original
+
+
+def test_one_process_has_the_lock(tmp_path):
+  directory = run_dir.RunDir(tmp_path / 'run')
+  command = (
+    'import sys\n'
+    'from experiments.rundir import run_dir\n'
+    'try:\n'
+    '  with run_dir.RunDir(sys.argv[1]).locked():\n'
+    "    print('locked')\n"
+    'except ValueError as error:\n'
+    '  print(error)\n'
+  )
+
+  def other():
+    return subprocess.run(
+      [sys.executable, '-c', command, str(directory.path)],
+      cwd=ROOT,
+      capture_output=True,
+      text=True,
+      check=True,
+    ).stdout
+
+  with directory.locked():
+    assert other() == (
+      f'--output_dir={directory.path}: process {os.getpid()} on '
+      f'{platform.node()} is writing in it. Wait for it to end, or choose '
+      'another directory.\n'
+    )
+  assert other() == 'locked\n'
+
+
+@pytest.mark.parametrize('name', ['open', 'closed', 'closed/a/b'])
+def test_what_may_not_be_written_is_found_without_a_trace(name):
+  """As nobody, below directories of somebody else, if the tests run as root."""
+  command = (
+    'import os, pathlib, sys, tempfile\n'
+    'from experiments.rundir import run_dir\n'
+    'with tempfile.TemporaryDirectory() as top:\n'
+    '  os.chmod(top, 0o755)\n'
+    "  os.mkdir(f'{top}/closed')\n"
+    "  os.chmod(f'{top}/closed', 0o555 if os.geteuid() else 0o700)\n"
+    "  os.mkdir(f'{top}/open')\n"
+    "  os.chmod(f'{top}/open', 0o777)\n"
+    '  if not os.geteuid():\n'
+    '    os.setresuid(65534, 65534, 0)\n'
+    '  try:\n'
+    "    run_dir.check_writable(pathlib.Path(f'{top}/{sys.argv[1]}'))\n"
+    "    print('writable')\n"
+    '  except ValueError as error:\n'
+    "    print(str(error).replace(top, 'TOP'))\n"
+    '  if os.getresuid()[2] == 0:\n'
+    '    os.setresuid(0, 0, 0)\n'
+  )
+  done = subprocess.run(
+    [sys.executable, '-c', command, name],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  expected = 'writable'
+  if name != 'open':
+    expected = (
+      f'--output_dir=TOP/{name}: TOP/closed is not writable. Choose another '
+      'directory.'
+    )
+  assert done.stdout == expected + '\n'
+
+
+def test_a_relative_path_may_be_new():
+  run_dir.check_writable(pathlib.Path('runs/none/none'))
+  assert not os.path.exists('runs/none')
