@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from test_compare import write_run
 
 from experiments.comparison import compare, compare_plots
+from tests.comparison.test_compare import write_run
 from tests.fixtures.live_launcher import ROOT
 
 PNG = b'\x89PNG\r\n\x1a\n'

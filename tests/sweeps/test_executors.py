@@ -169,7 +169,7 @@ def running(directory):
 @pytest.mark.timeout(900)
 def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
   pytest.importorskip('ray')
-  import same_run
+  from tests.fixtures import same_run
 
   environment = {**launcher.env, 'RAY_USAGE_STATS_ENABLED': '0'}
   cluster = subprocess.Popen(

@@ -16,7 +16,7 @@ from tests.fixtures.live_launcher import ROOT
 _ON_A_TERMINAL = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT / 'tests')!r})
-import test_sweep_display as t
+from tests.sweeps import test_sweep_display as t
 from experiments.foundation import log
 from experiments.rundir import metric_log
 log.start_log(False)

@@ -11,15 +11,6 @@ from hypothesis.extra import numpy as arrays
 from tensorboard.backend.event_processing import event_accumulator
 from tensorboard.plugins.histogram import summary_v2
 from tensorboard.util import tensor_util
-from test_faults import start
-from test_training import (
-  assert_identical,
-  compiled_programs,
-  dropout_model,
-  make_loop,
-  measured,
-  tokens,
-)
 
 from experiments.backend import layer_weights, trax_repairs
 from experiments.foundation.signals import Interrupted
@@ -27,7 +18,16 @@ from experiments.reporting import run_events, tensorboard
 from experiments.rundir import run_dir
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.training import histograms
+from tests.end_to_end.test_faults import start
 from tests.fixtures import config_cases, same_run
+from tests.training.test_loop import (
+  assert_identical,
+  compiled_programs,
+  dropout_model,
+  make_loop,
+  measured,
+  tokens,
+)
 
 trax = trax_repairs.import_trax()
 

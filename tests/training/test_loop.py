@@ -19,7 +19,7 @@ from trax import fastmath  # noqa: E402
 from trax import layers as tl  # noqa: E402
 from trax.supervised import training as trax_training  # noqa: E402
 
-from experiments.training import loop  # noqa: E402
+from experiments.training import loop as training_loop  # noqa: E402
 
 _VOCAB_SIZE = 50
 _BUCKETS: dict[str, Any] = {'boundaries': [4, 8], 'batch_sizes': [8, 4, 2]}
@@ -103,7 +103,7 @@ def make_loop(
   best=None,
   **more,
 ):
-  return loop.Loop(
+  return training_loop.Loop(
     build(body, 'train'),
     trax_training.TrainTask(
       stream(tokens),
@@ -207,9 +207,9 @@ def test_weights_after_50_steps_are_those_of_trax_trainer(
     plain._step += 1
     plain._run_one_step(task_index=0, task_changed=False)
   loop.run(49)
-  loop._train_to(50, loop.Progress(n_steps=50, step=49))
+  loop._train_to(50, training_loop.Progress(n_steps=50, step=49))
   trainer = plain._trainer_per_task[0]
-  expected = loop.update.TrainState(
+  expected = training_loop.update.TrainState(
     trainer.accelerated_model_with_loss.weights,
     trainer.slots,
     trainer.accelerated_model_with_loss.state,
@@ -334,7 +334,9 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
     return 0.01 if step < 30 else float('inf')
 
   loop = make_loop(tokens, tmp_path, schedule=at_step_30)
-  with pytest.raises(loop.Diverged, match=r'^The loss of step 31 is nan\.'):
+  with pytest.raises(
+    training_loop.Diverged, match=r'^The loss of step 31 is nan\.'
+  ):
     loop.run()
   newest = Checkpoints(tmp_path / 'checkpoints').load_newest()
   assert newest is not None
