@@ -15,7 +15,7 @@ from tests.fixtures.live_launcher import ROOT
 # As a runner calls it for two trials at once, of which the first one ends.
 _ON_A_TERMINAL = f"""
 import sys, time
-sys.path.insert(0, {str(ROOT / 'tests')!r})
+sys.path.insert(0, {str(ROOT)!r})
 from tests.sweeps import test_sweep_display as t
 from experiments.foundation import log
 from experiments.rundir import metric_log
