@@ -19,8 +19,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-slow coverage check format bench torture lock \
-  clean
+.PHONY: help install run test test-slow coverage check format bench data torture \
+  lock clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' \
@@ -71,6 +71,9 @@ bench: install  ## measure speed, 80 minutes; see benchmarks/README.md
 	@status=0; for f in benchmarks/bench_*.py; do \
 	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || status=1; done; \
 	$(BIN)/python -m benchmarks.summary || status=1; exit $$status
+
+data: install  ## real data sets and models, 280 MB, for benchmarks and slow tests
+	@$(BIN)/python -m benchmarks.real_data
 
 torture: install  ## kill runs KILLS=300 times; each must end as if it had not
 	@$(BIN)/python -m tests.fixtures.torture --kills=$(KILLS) \
