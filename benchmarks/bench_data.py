@@ -164,7 +164,7 @@ def texts_at_hand(args: argparse.Namespace) -> tuple[list[str], pathlib.Path]:
   """
   if workload.has_ag_news(args):
     path = args.ag_news / 'train.csv'
-    with path.open(encoding='utf-8', newline='') as file:
+    with path.open(newline='', encoding='utf-8-sig') as file:
       rows = [row[2] for row in csv.reader(file)]
     return rows, args.vocab_dir / workload.VOCAB_FILE
   path = workload.WORK_DIR / 'made_up.subword'

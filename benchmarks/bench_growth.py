@@ -94,7 +94,7 @@ def measure(
   cold = train('cold')
   warm = train('warm')
   rates = measuring.records(warm[1], 'train', 'training/steps per second')
-  run = json.loads((warm[1] / 'run.json').read_text())
+  run = json.loads((warm[1] / 'run.json').read_text(encoding='utf-8-sig'))
   return {
     'seconds_per_step': 1 / measuring.median(r['value'] for r in rates[2:]),
     'first_step_seconds_cold': first_step_seconds(cold),

@@ -26,7 +26,9 @@ TARGET = 20.0
 def read_texts(args, n: int) -> list[str]:
   """Returns texts, repeated up to a number."""
   if workload.has_ag_news(args):
-    with open(args.ag_news / 'test.csv', newline='') as file:
+    with open(
+      args.ag_news / 'test.csv', newline='', encoding='utf-8-sig'
+    ) as file:
       texts = [row[2] for row in csv.reader(file)]
   else:
     from experiments.datasets import bbc_news_corpus
@@ -117,7 +119,9 @@ def main() -> None:
   texts = read_texts(args, args.texts)
   rates = measure(output_dir, texts, experiment.cache)
   lines = output_dir.parent / 'predict.jsonl'
-  lines.write_text(''.join(json.dumps({'text': t}) + '\n' for t in texts))
+  lines.write_text(
+    ''.join(json.dumps({'text': t}) + '\n' for t in texts), encoding='utf-8'
+  )
   process = measuring.launch(
     '--mode=predict',
     f'--output_dir={output_dir}',

@@ -95,7 +95,7 @@ def overhead(work: workload.Workload, n_trials: int) -> dict[str, float]:
     env={**os.environ, **environment(work)},
     stdout=subprocess.DEVNULL,
     stderr=subprocess.PIPE,
-    text=True,
+    encoding='utf-8',
   )
   assert process.stderr is not None
   ends: list[float] = []
@@ -308,13 +308,15 @@ def ended(paths: Iterable[pathlib.Path], text: str) -> dict[str, int]:
   return {
     str(path): path.stat().st_mtime_ns
     for path in paths
-    if text in path.read_text()
+    if text in path.read_text(encoding='utf-8-sig')
   }
 
 
 def lines_of_code(path: pathlib.Path) -> int:
   """Returns the number of lines that are not empty, docstrings left out."""
-  code = re.sub(r'""".*?"""', '', path.read_text(), flags=re.DOTALL)
+  code = re.sub(
+    r'""".*?"""', '', path.read_text(encoding='utf-8-sig'), flags=re.DOTALL
+  )
   return sum(bool(line.strip()) for line in code.splitlines())
 
 

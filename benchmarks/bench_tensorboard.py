@@ -134,7 +134,7 @@ def measure(
     ],
     stdout=subprocess.DEVNULL,
     stderr=subprocess.PIPE,
-    text=True,
+    encoding='utf-8',
   )
   try:
     assert process.stderr is not None

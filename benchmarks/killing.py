@@ -83,14 +83,16 @@ def kill_and_go_on(
 def children(pid: int) -> list[int]:
   """Returns the processes that a process has started."""
   path = pathlib.Path(f'/proc/{pid}/task/{pid}/children')
-  return [int(child) for child in path.read_text().split()]
+  return [int(child) for child in path.read_text(encoding='utf-8-sig').split()]
 
 
 def rss_mib(pids: Sequence[int]) -> float:
   """Returns the memory that the largest of some processes holds."""
   pages = []
   for pid in pids:
-    fields = pathlib.Path(f'/proc/{pid}/statm').read_text().split()
+    fields = (
+      pathlib.Path(f'/proc/{pid}/statm').read_text(encoding='utf-8-sig').split()
+    )
     pages.append(int(fields[1]))
   return max(pages, default=0) * os.sysconf('SC_PAGE_SIZE') / 2**20
 
@@ -98,7 +100,7 @@ def rss_mib(pids: Sequence[int]) -> float:
 def is_alive(pid: int) -> bool:
   """Tells whether a process runs."""
   try:
-    stat = pathlib.Path(f'/proc/{pid}/stat').read_text()
+    stat = pathlib.Path(f'/proc/{pid}/stat').read_text(encoding='utf-8-sig')
   except OSError:
     return False
   return stat.rpartition(')')[2].split()[0] not in 'ZX'

@@ -37,7 +37,7 @@ def write_vocabulary(path: pathlib.Path, size: int) -> list[str]:
   words = [''.join(some) for some in itertools.islice(letters, n_words)]
   pieces = [*_RESERVED, *(word + '_' for word in words), *characters]
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(''.join(f"'{piece}'\n" for piece in pieces))
+  path.write_text(''.join(f"'{piece}'\n" for piece in pieces), encoding='utf-8')
   return words
 
 

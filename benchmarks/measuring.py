@@ -121,7 +121,9 @@ def launch(
 
 def records(output_dir: pathlib.Path, split: str, metric: str) -> list[dict]:
   """Returns the records of a metric of a run, in the order of the steps."""
-  lines = (output_dir / 'metrics.jsonl').read_text().splitlines()
+  lines = (
+    (output_dir / 'metrics.jsonl').read_text(encoding='utf-8-sig').splitlines()
+  )
   return [
     record
     for record in map(json.loads, lines)
@@ -151,7 +153,11 @@ def environment() -> dict[str, Any]:
   cpu = platform.processor()
   info = pathlib.Path('/proc/cpuinfo')
   if info.exists():
-    names = [x for x in info.read_text().splitlines() if 'model name' in x]
+    names = [
+      x
+      for x in info.read_text(encoding='utf-8-sig').splitlines()
+      if 'model name' in x
+    ]
     cpu = names[0].partition(':')[2].strip() if names else cpu
   memory = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
   versions = {}
@@ -164,7 +170,7 @@ def environment() -> dict[str, Any]:
     ['git', 'rev-parse', '--short', 'HEAD'],
     cwd=ROOT,
     capture_output=True,
-    text=True,
+    encoding='utf-8',
   ).stdout.strip()
   return {
     'date': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
@@ -228,7 +234,9 @@ def show(value: Any) -> str:
 def read_results(name: str) -> dict[str, Any]:
   """Returns the figures that `write_results` wrote; {} if it never did."""
   path = RESULTS / f'{name}.json'
-  figures = json.loads(path.read_text()) if path.exists() else {}
+  figures = (
+    json.loads(path.read_text(encoding='utf-8-sig')) if path.exists() else {}
+  )
   figures.pop('environment', None)
   return figures
 
@@ -246,7 +254,7 @@ def write_results(
   RESULTS.mkdir(exist_ok=True)
   path = RESULTS / f'{name}.json'
   content = {'environment': dict(where), **_rounded(figures)}
-  path.write_text(json.dumps(content, indent=2) + '\n')
+  path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
   print(f'Written: {path.relative_to(ROOT)}', flush=True)
 
 

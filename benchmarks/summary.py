@@ -206,7 +206,7 @@ def main() -> None:
   for name, make_lines in _PARTS.items():
     path = measuring.RESULTS / f'{name}.json'
     if path.exists():
-      results = json.loads(path.read_text())
+      results = json.loads(path.read_text(encoding='utf-8-sig'))
       where = results['environment']
       lines += make_lines(results)
   if not lines:
@@ -224,7 +224,7 @@ def main() -> None:
     'that of plain trax, or of what the line names.'
   )
   path = measuring.RESULTS / 'summary.md'
-  path.write_text('\n'.join([text, '', *table]) + '\n')
+  path.write_text('\n'.join([text, '', *table]) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -143,7 +143,7 @@ def open_workload(args: argparse.Namespace) -> Workload:
 
 def test_accuracy(output_dir: pathlib.Path) -> float:
   """Returns the exact test accuracy of a run that is finished."""
-  run = json.loads((output_dir / 'run.json').read_text())
+  run = json.loads((output_dir / 'run.json').read_text(encoding='utf-8-sig'))
   return run['metrics']['accuracy']
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from absl import flags
 from absl import logging as absl_logging
 
-from experiments.foundation import log, system_errors
+from experiments.foundation import log, system_errors, utf8
 from experiments.foundation.errors import UserError
 from experiments.foundation.signals import Interrupted, Terminated, raise_for
 
 
 def parse_flags(argv: list[str], usage: str) -> None:
-  """Parses the command line, and sets up the log on stderr.
+  """Parses the command line, and sets up UTF-8 and the log on stderr.
 
   Prints help and exits with 0 for --help; prints one line and exits with 2 for
   a flag that is not known or has a wrong value.
@@ -23,6 +23,7 @@ def parse_flags(argv: list[str], usage: str) -> None:
     argv: the program and its arguments.
     usage: what the program is for.
   """
+  utf8.speak_utf8()
   flags_ = flags.FLAGS
   if any(arg in ('--help', '-help', '-h', '--helpfull') for arg in argv[1:]):
     print(usage.strip() + '\n')

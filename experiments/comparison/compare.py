@@ -246,7 +246,7 @@ def minimized_by_name(metric: str) -> bool:
 def _read_bindings(path: pathlib.Path) -> dict[str, str]:
   """Reads config.gin, in which every binding is one line."""
   try:
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding='utf-8-sig').splitlines()
   except FileNotFoundError:
     return {}
   pairs = (line.partition(' = ') for line in lines)

@@ -120,7 +120,7 @@ def read(
   for text in gin_bindings:
     text = text.replace('\r\n', '\n')
     reader = _Reader(statements, len(gin_files), gin_search_paths)
-    reader.read_text(text, '', [])
+    reader.read_statements(text, '', [])
   _refuse_taken_back(statements.bindings)
   return statements
 
@@ -128,7 +128,7 @@ def read(
 def read_text(text: str, name: str) -> Statements:
   """Reads the text of one file without includes; `name` is for messages."""
   statements = Statements(n_files=1)
-  _Reader(statements, 0, ()).read_text(text, name, [name])
+  _Reader(statements, 0, ()).read_statements(text, name, [name])
   return statements
 
 
@@ -163,9 +163,9 @@ class _Reader:
       ) from error
     if '\0' in text:
       raise UserError(f'{blame}{path} is no gin file: it holds a zero byte.')
-    self.read_text(text, path, [*including, path])
+    self.read_statements(text, path, [*including, path])
 
-  def read_text(self, text: str, path: str, including: list[str]) -> None:
+  def read_statements(self, text: str, path: str, including: list[str]) -> None:
     """Reads text; `path` is '' for a flag."""
     first: dict[tuple[str, str, str], Binding] = {}
     for statement, place in _parse(text, path):

@@ -149,7 +149,9 @@ def _files_in(directory: pathlib.Path, shown_as: str) -> dict[str, CsvFile]:
       )
   class_file = directory / _CLASS_FILE
   if class_file.is_file():
-    names = tuple(class_file.read_text('utf-8', errors='replace').split())
+    names = tuple(
+      class_file.read_text(encoding='utf-8-sig', errors='replace').split()
+    )
     if names != CLASS_NAMES:
       raise errors.UserError(
         f'{shown_as}/{_CLASS_FILE} names the classes '

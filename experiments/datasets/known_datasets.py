@@ -28,7 +28,9 @@ def recall(arguments: dict[str, Any], cache_dir: pathlib.Path) -> Source | None:
     cache_dir: the per-user cache.
   """
   try:
-    record = json.loads(_entry(arguments, cache_dir).read_text())
+    record = json.loads(
+      _entry(arguments, cache_dir).read_text(encoding='utf-8-sig')
+    )
     path = pathlib.Path(record['path'])
     if record.pop('files') != _files(path):
       return None

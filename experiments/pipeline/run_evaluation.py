@@ -90,7 +90,9 @@ def evaluate_run(
     for name in _PICTURES:
       png = (directory.report / f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = (directory.report / 'predictions.md').read_text()
+    markdown = (directory.report / 'predictions.md').read_text(
+      encoding='utf-8-sig'
+    )
     writer.text('predictions', markdown, step)
   kept_records = [
     record
@@ -183,7 +185,8 @@ def show_finished(directory: run_dir.RunDir) -> None:
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
-    lines = path.read_text().split('\n') if path.is_file() else []
+    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
+    lines = text.split('\n')
     examples = [report.Prediction(**json.loads(line)) for line in lines if line]
   except (TypeError, ValueError) as error:
     logging.warning('%s is damaged: %s', path, error)

@@ -142,7 +142,8 @@ def is_finished(directory: run_dir.RunDir, checked: gin_config.Config) -> bool:
       )
     return False
   differences = gin_config.differences(
-    directory.config.read_text(errors='replace'), checked.text
+    directory.config.read_text(encoding='utf-8-sig', errors='replace'),
+    checked.text,
   )
   if differences:
     raise UserError(

@@ -103,9 +103,10 @@ def read_records(path: os.PathLike | str) -> list[Record]:
   """
   records, bad = [], []
   try:
-    lines = pathlib.Path(path).read_text(errors='replace').splitlines()
+    text = pathlib.Path(path).read_text(encoding='utf-8-sig', errors='replace')
   except FileNotFoundError:
     return []
+  lines = text.splitlines()
   for number, line in enumerate(lines, start=1):
     try:
       records.append(_parse(line))

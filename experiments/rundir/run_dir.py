@@ -201,7 +201,7 @@ class RunDir:
       UserError: it is not JSON.
     """
     try:
-      run = json.loads(self.run.read_text())
+      run = json.loads(self.run.read_text(encoding='utf-8-sig'))
       if not isinstance(run, dict):
         raise ValueError('it is no JSON object')
       return run
@@ -370,7 +370,8 @@ def _git(*arguments: str) -> str | None:
     return subprocess.run(
       ['git', '-C', str(code), *arguments],
       capture_output=True,
-      text=True,
+      encoding='utf-8',
+      errors='replace',
       check=True,
       timeout=10,
     ).stdout.strip()

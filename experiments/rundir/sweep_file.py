@@ -48,7 +48,7 @@ def read_sweep(directory: str | os.PathLike[str]) -> dict[str, Any]:
   """
   path = pathlib.Path(directory) / _NAME
   try:
-    sweep = json.loads(path.read_text())
+    sweep = json.loads(path.read_text(encoding='utf-8-sig'))
   except (FileNotFoundError, NotADirectoryError):
     return {}
   except ValueError as error:

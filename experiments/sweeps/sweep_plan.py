@@ -250,5 +250,5 @@ def _known_configs(directory: pathlib.Path) -> dict[str, pathlib.Path]:
   for name in sorted(os.listdir(directory)):
     path = run_dir.RunDir(directory / name)
     if path.config.is_file():
-      found.setdefault(path.config.read_text(), path.path)
+      found.setdefault(path.config.read_text(encoding='utf-8-sig'), path.path)
   return found
