@@ -32,9 +32,9 @@ def main() -> None:
 
     runs.evaluate(pathlib.Path(FLAGS.output_dir))
   elif FLAGS.mode == 'predict':
-    from experiments.pipeline import prediction
+    from experiments.commands import predict
 
-    prediction.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
+    predict.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
   elif FLAGS.mode == 'compare':
     from experiments.commands import compare_runs
 

@@ -60,6 +60,7 @@ def measure(
     cache_dir: of compiled programs.
   """
   from experiments.backend import jax_setup
+  from experiments.commands import predict
   from experiments.config import gin_config
   from experiments.pipeline import prediction
   from experiments.rundir import run_dir
@@ -76,7 +77,7 @@ def measure(
 
   def classify(some: Sequence[str]) -> None:
     answers = [{'text': each} for each in some]
-    prediction._classify(answers, classifier, vocabulary, labels)
+    predict.answer_texts(answers, classifier, vocabulary, labels)
 
   def classify_singly() -> None:
     for each in texts[:N_SINGLE]:
