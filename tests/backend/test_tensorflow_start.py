@@ -80,3 +80,15 @@ def test_what_tensorflow_says_while_it_is_imported(
     check=True,
   )
   assert done.stderr == expected
+
+
+def test_tensorflow_imports_no_pandas():
+  command = (
+    'import sys\n'
+    'from experiments.backend import tensorflow_start\n'
+    'tensorflow_start.import_tensorflow()\n'
+    'assert "pandas" not in sys.modules\n'
+    'import pandas\n'
+    'pandas.DataFrame({"a": [1]})\n'
+  )
+  subprocess.run([sys.executable, '-c', command], cwd=ROOT, check=True)
