@@ -16,7 +16,7 @@ from experiments.commands import launcher_flags
 from experiments.commands.command_line import parse_flags, run_main
 from experiments.config import gin_config
 from experiments.foundation import signals
-from experiments.rundir import run_dir
+from experiments.rundir import run_names
 
 FLAGS = flags.FLAGS
 
@@ -53,7 +53,7 @@ def _with_config() -> None:
   )
   output_dir = pathlib.Path(
     FLAGS.output_dir
-    or run_dir.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
+    or run_names.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
   )
   with signals.held():
     from experiments.commands import dry_run

@@ -63,7 +63,6 @@ INTERRUPTED = 'interrupted'
 DIVERGED = 'diverged'
 PRUNED = 'pruned'
 
-_LONGEST_NAME = 120
 # The name tells who reads a vocabulary; by the end of the original's name.
 _SUBWORDS = 'vocabulary.subword'
 _VOCABULARIES = {
@@ -81,55 +80,6 @@ _PACKAGES = (
   'gin-config',
   'tensorboard',
 )
-
-
-def default_output_dir(
-  gin_files: list[str], overrides: dict[str, str]
-) -> pathlib.Path:
-  """Returns runs/<stem of the last gin file>/<overrides, or 'default'>.
-
-  Args:
-    gin_files: as given, at least one.
-    overrides: literal value by binding, in order.
-  """
-  stem = pathlib.Path(gin_files[-1]).stem
-  return pathlib.Path('runs') / safe_name(stem) / run_name(overrides)
-
-
-def run_name(overrides: dict[str, str]) -> str:
-  """Returns the name of a run's directory.
-
-  Args:
-    overrides: literal value by binding.
-
-  Returns:
-    E.g. 'LEARNING_RATE=0.003,MODEL=gru_classifier', the same whatever the order
-    of the overrides; 'default' for none.
-  """
-  parts = [f'{name}={value}' for name, value in sorted(overrides.items())]
-  return safe_name(','.join(parts)) or 'default'
-
-
-def safe_name(name: str) -> str:
-  """Makes a name that every file system takes.
-
-  Names that differ stay different, unless in nothing but quotes, '@' and '%'.
-
-  Args:
-    name: any text.
-
-  Returns:
-    It, without quotes, '@', '%' and spaces after commas. Where anything else
-    had to go, or the name is long, it is cut and ends in a hash of the whole.
-  """
-  import hashlib
-
-  plain = re.sub(r"""(?<=,) |['"@%]""", '', name)
-  safe = re.sub(r'[^A-Za-z0-9_.,=+()\[\]-]', '_', plain)
-  if safe == plain and len(safe) <= _LONGEST_NAME and safe.strip('.') == safe:
-    return safe
-  digest = hashlib.sha256(name.encode()).hexdigest()[:10]
-  return f'{safe[: _LONGEST_NAME - 11].strip(".")}-{digest}'
 
 
 class RunDir:

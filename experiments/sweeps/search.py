@@ -13,7 +13,6 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from experiments.comparison import compare
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
@@ -162,7 +161,7 @@ class Search:
   def _tell(self, number: int, trial: Trial, status: str) -> None:
     from optuna.trial import TrialState
 
-    run = compare.read_run(trial.path, trial.name)
+    run = sweep_plan.read_run(trial)
     value = run.metrics.get(self._settings.objective)
     if status == run_dir.FINISHED and value is not None:
       self._study.tell(number, value)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from experiments.comparison import compare, compare_tables
 from experiments.foundation import signals
 from experiments.foundation.errors import UserError
-from experiments.rundir import run_dir, sweep_file
+from experiments.rundir import run_dir, run_names, sweep_file
 from experiments.sweeps import search as searches
 from experiments.sweeps import (
   sweep_definition,
@@ -64,7 +64,7 @@ def sweep(
     gin_bindings, definition.settings
   )
   directory = pathlib.Path(
-    output_dir or run_dir.default_output_dir(gin_files, {}).parent
+    output_dir or run_names.default_output_dir(gin_files, {}).parent
   )
   _check_search(definition, settings, search, n_trials)
   planner = Planner(
@@ -186,7 +186,7 @@ def _show_results(
   settings: sweep_settings.Settings,
   directory: pathlib.Path,
 ) -> None:
-  runs = [compare.read_run(trial.path, trial.name) for trial in trials]
+  runs = [sweep_plan.read_run(trial) for trial in trials]
   comparison = compare.compare_runs(
     runs, settings.objective, settings.is_minimized
   )

@@ -16,7 +16,7 @@ from experiments.config import gin_config
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
 from experiments.pipeline import runs
-from experiments.rundir import run_dir
+from experiments.rundir import run_dir, run_names
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import sweep_definition
 from experiments.training import programs
@@ -147,6 +147,7 @@ def plan_grid(
       resolved config, or a directory holds something else.
   """
   trials: dict[str, Trial] = {}
+  by_path: dict[pathlib.Path, Trial] = {}
   for point in _points(definition.grids):
     trial = planner.trial(point)
     same = trials.setdefault(trial.key, trial)
@@ -155,6 +156,13 @@ def plan_grid(
       raise UserError(
         f'Two trials have the same config: {same.label}{also}. Keep one of the '
         'values.'
+      )
+    same = by_path.setdefault(trial.path, trial)
+    if same is not trial:
+      raise UserError(
+        f'Two trials would write to {trial.path}: {same.label} and '
+        f'{trial.label}. Keep one of the values, or give each a sweep with an '
+        '--output_dir of its own.'
       )
   return list(trials.values())
 
@@ -205,7 +213,7 @@ class Planner:
           base.gin_search_paths,
         )
       )
-      path = base.directory / run_dir.run_name(dict(checked.overrides))
+      path = base.directory / run_names.run_name(dict(checked.overrides))
       # A run of the same config is the same trial, whatever it is called.
       if not run_dir.RunDir(path).config.is_file():
         path = self._known.get(checked.text, path)
@@ -223,11 +231,43 @@ class Planner:
     )
 
 
+def owns_directory(trial: Trial) -> bool:
+  """Tells whether the directory of a trial holds a run of its config."""
+  config = run_dir.RunDir(trial.path).config
+  try:
+    text = config.read_text(errors='replace')
+  except OSError:
+    return False
+  return text == trial.config.text or not gin_config.differences(
+    text, trial.config.text
+  )
+
+
+def read_run(trial: Trial) -> compare.Run:
+  """Returns what the directory of a trial says of it.
+
+  Returns:
+    The run; with the status `NEW`, and nothing measured, where the directory
+    holds no run of the trial's config.
+  """
+  if owns_directory(trial):
+    return compare.read_run(trial.path, trial.name)
+  return compare.Run(
+    name=trial.name,
+    path=trial.path,
+    bindings={},
+    overrides=(),
+    status=NEW,
+    steps=0,
+    seconds=None,
+    metrics={},
+    error=None,
+  )
+
+
 def status(trial: Trial) -> str:
   """Returns the status of a trial as its directory says it; `NEW` for none."""
-  if not run_dir.RunDir(trial.path).config.is_file():
-    return NEW
-  return compare.read_run(trial.path, trial.name).status
+  return read_run(trial).status
 
 
 def _points(

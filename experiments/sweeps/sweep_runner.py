@@ -194,7 +194,7 @@ class Runner:
     self, trial: Trial, status: str, error: str | None = None
   ) -> compare.Run:
     """Sets the entry of a trial in sweep.json, without writing it."""
-    run = compare.read_run(trial.path, trial.name)
+    run = sweep_plan.read_run(trial)
     self._state.trial(trial.key).update(
       directory=trial.name,
       bindings=dict(trial.values),
@@ -213,6 +213,8 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
   Its process was lost, or it ended before there was a run directory.
   """
   directory = run_dir.RunDir(trial.path)
+  if directory.config.is_file() and not sweep_plan.owns_directory(trial):
+    return
   run = directory.read_run()
   if run.get('status', run_dir.RUNNING) != run_dir.RUNNING:
     return

@@ -191,6 +191,20 @@ def test_the_directories_are_those_of_a_shell_loop(launcher, alone):
   assert [row[2] for row in rows] == ['new', 'new', 'new', 'finished']
 
 
+def test_values_that_look_alike_are_trials_of_their_own(launcher):
+  done = launcher(
+    *('--gin_file=tiny.gin', '--dry_run'),
+    "--sweep=VOCAB_FILE=['ab.words', 'a@b.words', None, 'None']",
+  )
+  assert done.returncode == 0, done.stderr
+  rows = [line.split() for line in done.stdout.splitlines()[1:5]]
+  assert [row[0] for row in rows] == [
+    *("'ab.words'", "'a@b.words'", 'None', "'None'")
+  ]
+  assert len({row[2] for row in rows}) == 4
+  assert rows[0][2] == 'runs/tiny/VOCAB_FILE=ab.words'
+
+
 REFUSED = {
   'typo': (
     ['--sweep=LEARNIG_RATE=[0.1]'],

@@ -1,94 +1,17 @@
-"""Names, locks and checks of run directories, without a run."""
+"""What is in run directories, locks and checks, without a run."""
 
 import json
 import os
 import pathlib
 import platform
-import re
 import subprocess
 import sys
 
-import hypothesis
 import pytest
-from hypothesis import strategies
 
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 from tests.fixtures.live_launcher import ROOT
-
-# As gin writes overrides: bindings to numbers, strings, lists and references.
-VALUES = strategies.one_of(
-  strategies.floats().map(repr),
-  strategies.text(max_size=200).map(repr),
-  strategies.lists(strategies.integers(), max_size=50).map(repr),
-  strategies.sampled_from(['None', 'True', '@Adam', '@module.f()', '%MACRO']),
-)
-OVERRIDES = strategies.dictionaries(
-  strategies.text('aZ_.09', min_size=1, max_size=30), VALUES, max_size=5
-)
-
-
-@pytest.mark.parametrize(
-  ('gin_files', 'overrides', 'expected'),
-  [
-    (['gin/agnews.gin'], {}, 'runs/agnews/default'),
-    (
-      ['gin/agnews.gin'],
-      {'LEARNING_RATE': '0.003'},
-      'runs/agnews/LEARNING_RATE=0.003',
-    ),
-    # The last file wins, in bindings as in names; the order of flags is none.
-    (
-      ['gin/base.gin', 'a/b/my.run.gin'],
-      {'SEED': '1', 'MODEL': '@gru_classifier'},
-      'runs/my.run/MODEL=gru_classifier,SEED=1',
-    ),
-    (
-      ['x.gin'],
-      {'KEYS': "('title', 'label')", 'BUCKET_BOUNDARIES': '[32, 128]'},
-      'runs/x/BUCKET_BOUNDARIES=[32,128],KEYS=(title,label)',
-    ),
-    (
-      ['x.gin'],
-      {'VOCAB_DIR': "'../a b/*'"},
-      'runs/x/VOCAB_DIR=.._a_b__-d5ae8b3ba8',
-    ),
-    (['.gin'], {}, 'runs/gin-5694d08a2e'),
-  ],
-)
-def test_default_output_dir(gin_files, overrides, expected):
-  found = run_dir.default_output_dir(gin_files, overrides).as_posix()
-  if '-' in expected:
-    # A hash: which one does not matter.
-    assert re.fullmatch(re.escape(expected[:-10]) + '[0-9a-f]{10}.*', found)
-  else:
-    assert found == expected
-
-
-@hypothesis.settings(deadline=None)
-@hypothesis.given(OVERRIDES)
-def test_any_overrides_make_a_name_that_every_file_system_takes(overrides):
-  name = run_dir.run_name(overrides)
-  assert re.fullmatch(r'[A-Za-z0-9_.,=+()\[\]-]{1,120}', name)
-  assert name.strip('.') == name
-  assert name == run_dir.run_name(dict(reversed(overrides.items())))
-
-
-@hypothesis.settings(deadline=None)
-@hypothesis.given(strategies.lists(strategies.text(), unique=True, max_size=50))
-def test_different_texts_have_different_names_but_for_quotes(texts):
-  plain = {re.sub('[\'"@%]', '', text) for text in texts}
-  plain = {re.sub('(?<=,) ', '', text) for text in plain}
-  assert len({run_dir.safe_name(text) for text in texts}) >= len(plain)
-
-
-@hypothesis.settings(deadline=None)
-@hypothesis.given(OVERRIDES)
-@hypothesis.example({'A': "'x'" * 100})
-def test_long_names_that_differ_at_the_end_differ(overrides):
-  longer = {**overrides, 'Z' * 130: '1'}
-  other = {**overrides, 'Z' * 130: '2'}
-  assert run_dir.run_name(longer) != run_dir.run_name(other)
 
 
 def test_run_json_is_written_field_by_field(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.config import gin_config
 from experiments.foundation.errors import UserError
-from experiments.rundir import run_dir
+from experiments.rundir import run_names
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import search, sweep_definition
 from experiments.sweeps.sweep_plan import Trial
@@ -37,7 +37,7 @@ class FakePlanner:
       key=text,
       values={name: str(value) for name, value in point.items()},
       config=gin_config.Config(text, {'N_STEPS': 30}, {}),
-      path=self._directory / run_dir.safe_name(text),
+      path=self._directory / run_names.safe_name(text),
     )
 
 

@@ -1,0 +1,125 @@
+"""Names of run directories, made from what a run overrides.
+
+A name shows the overrides without gin's marks and spaces: MODEL=gru_classifier
+is `MODEL = @gru_classifier`, VOCAB_TYPE=word is `VOCAB_TYPE = 'word'`. It stays
+as plain as that only if the overrides can be read back from it; every other
+name ends in a hash of them. So different overrides have different names.
+
+Every file system takes the characters of a name, and so does every page of
+TensorBoard. Its projector asks for a run without escaping the name, which makes
+a '+' a space: so 1e+30 is written 1e30.
+"""
+
+import hashlib
+import pathlib
+import re
+from collections.abc import Mapping
+
+_LONGEST = 120
+_DIGEST_LENGTH = 10
+_UNSAFE = re.compile(r'[^A-Za-z0-9_.,=()\[\]-]')
+_HASHED = re.compile(rf'.*-[0-9a-f]{{{_DIGEST_LENGTH}}}')
+# What stands for a reference if it is a plain word. Of every other name a plain
+# word is a string.
+REFERENCES = frozenset(
+  {
+    'MODEL',
+    'OPTIMIZER',
+    'LR_SCHEDULE',
+    'experiment.model',
+    'EvalTask.metrics',
+    'TrainTask.loss_layer',
+    'TrainTask.lr_schedule',
+    'TrainTask.optimizer',
+  }
+)
+_MARKS = re.compile(r"""(?<=,) |['"@%]|(?<=\de)\+(?=\d)""")
+_WORDS = re.compile(r'[^,()\[\]]+(?:\(\))?')
+_CONSTANTS = ('None', 'True', 'False')
+
+
+def default_output_dir(
+  gin_files: list[str], overrides: Mapping[str, str]
+) -> pathlib.Path:
+  """Returns runs/<stem of the last gin file>/<overrides, or 'default'>.
+
+  Args:
+    gin_files: as given, at least one.
+    overrides: gin text by binding.
+  """
+  stem = pathlib.Path(gin_files[-1]).stem
+  return pathlib.Path('runs') / safe_name(stem) / run_name(overrides)
+
+
+def run_name(overrides: Mapping[str, str]) -> str:
+  """Returns the name of a run's directory.
+
+  Args:
+    overrides: gin text by binding.
+
+  Returns:
+    E.g. 'LEARNING_RATE=0.003,MODEL=gru_classifier', the same whatever the order
+    of the overrides; 'default' for none.
+  """
+  if not overrides:
+    return 'default'
+  parts = [f'{name}={value}' for name, value in sorted(overrides.items())]
+  return _name(
+    ','.join(parts),
+    _MARKS.sub('', ','.join(parts)),
+    is_readable=all(
+      _read_back(name, _MARKS.sub('', value)) == value
+      for name, value in overrides.items()
+    ),
+  )
+
+
+def safe_name(text: str) -> str:
+  """Returns a text as a name; different texts have different names."""
+  return _name(text, text, is_readable=True)
+
+
+def _name(text: str, plain: str, *, is_readable: bool) -> str:
+  """Returns a name for a text.
+
+  Args:
+    text: what is to be told apart.
+    plain: what to show of it.
+    is_readable: whether no other text has the same `plain`.
+  """
+  safe = _UNSAFE.sub('_', plain)
+  if (
+    is_readable
+    and safe == plain
+    and 0 < len(safe) <= _LONGEST
+    and safe.strip('.') == safe
+    and not _HASHED.fullmatch(safe)
+  ):
+    return safe
+  digest = hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()
+  shown = safe[: _LONGEST - 1 - _DIGEST_LENGTH].strip('.')
+  return f'{shown}-{digest[:_DIGEST_LENGTH]}'
+
+
+def _read_back(name: str, plain: str) -> str:
+  """Returns the one gin text that a value without its marks stands for."""
+
+  def marked(match: re.Match[str]) -> str:
+    word = match[0]
+    if word in _CONSTANTS:
+      return word
+    if _is_number(word):
+      return re.sub(r'(?<=\de)(?=\d)', '+', word)
+    if word.endswith('()') or name in REFERENCES:
+      return f'@{word}'
+    return repr(word)
+
+  return re.sub(r',(?![)\]])', ', ', _WORDS.sub(marked, plain))
+
+
+def _is_number(word: str) -> bool:
+  try:
+    float(word)
+  except ValueError:
+    return False
+  return True
