@@ -1,29 +1,84 @@
 """Flags, log and exit status, the same for every mode of the launcher."""
 
-import os
+import contextlib
+import importlib.metadata
+import platform
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 
 from absl import flags
 from absl import logging as absl_logging
 
-from experiments.foundation import log, system_errors, utf8
+import experiments
+from experiments.foundation import log, system_errors, terminal, utf8
 from experiments.foundation.errors import UserError
 from experiments.foundation.signals import Interrupted, Terminated, raise_for
 
 
-def parse_flags(argv: list[str], usage: str) -> None:
-  """Parses the command line, and sets up UTF-8 and the log on stderr.
+def run(main: Callable[[], None], usage: str) -> int:
+  """Runs a program to its exit status.
 
-  Prints help and exits with 0 for --help; prints one line and exits with 2 for
-  a flag that is not known or has a wrong value.
+  Args:
+    main: the program; the flags are parsed when it is called.
+    usage: what it is for.
+
+  Returns:
+    0 done; 2 the user must change something; 143 after SIGTERM, 130 after
+    Ctrl-C, 141 if the reader of stdout has gone; 1 the program failed, with its
+    traceback on stderr.
+  """
+  utf8.speak_utf8()
+  terminal.open_streams()
+  signal.signal(signal.SIGTERM, raise_for)
+  try:
+    try:
+      parse_flags(sys.argv, usage)
+      main()
+    finally:
+      sys.stdout.flush()
+  except UserError as error:
+    _say(str(error))
+    return 2
+  except Interrupted as error:
+    _say(str(error))
+    return 128 + error.signal_number
+  except (KeyboardInterrupt, Terminated) as error:
+    # Outside of training, where there is nothing to save.
+    _say('Stopped.')
+    is_term = isinstance(error, Terminated)
+    return 128 + (signal.SIGTERM if is_term else signal.SIGINT)
+  except BrokenPipeError:
+    # The reader of stdout has gone, as with `| head`.
+    terminal.discard_stdout()
+    return 128 + signal.SIGPIPE
+  except OSError as error:
+    message = system_errors.explanation(error)
+    if error.filename == 'stdout':
+      terminal.discard_stdout()
+      message = message or f'stdout: {error.strerror}.'
+    _say(message or traceback.format_exc().rstrip())
+    return 1 if message is None else 2
+  except Exception:
+    # Not left to Python, which colours it for a terminal.
+    _say(traceback.format_exc().rstrip())
+    return 1
+  return 0
+
+
+def parse_flags(argv: list[str], usage: str) -> None:
+  """Parses the command line, and sets up the log on stderr.
+
+  Prints help or versions and exits with 0 where they are asked for.
 
   Args:
     argv: the program and its arguments.
     usage: what the program is for.
+
+  Raises:
+    UserError: a flag is not known or has a wrong value.
   """
-  utf8.speak_utf8()
   flags_ = flags.FLAGS
   if any(arg in ('--help', '-help', '-h', '--helpfull') for arg in argv[1:]):
     print(usage.strip() + '\n')
@@ -35,9 +90,11 @@ def parse_flags(argv: list[str], usage: str) -> None:
     rest = flags_(argv)
   except flags.Error as error:
     message = str(error).replace(' ?', '?').rstrip('.')
-    _refuse(f'{message}{"" if message[-1] == "?" else "."} See --help.')
+    raise UserError(
+      f'{message}{"" if message[-1] == "?" else "."} See --help.'
+    ) from error
   if len(rest) > 1:
-    _refuse(
+    raise UserError(
       f'{rest[1]!r} is no flag. Values follow an =, and what holds spaces '
       "needs quotes: --gin_bindings='N_STEPS = 10'. See --help."
     )
@@ -46,48 +103,15 @@ def parse_flags(argv: list[str], usage: str) -> None:
   )
 
 
-def run_main(main: Callable[[], None]) -> int:
-  """Runs a program to its exit status.
+def print_versions() -> None:
+  """Prints the versions of the project and of what its numbers depend on."""
+  print(f'trax-experiments {experiments.__version__}')
+  print(f'Python {platform.python_version()}')
+  for name in ('trax', 'jax', 'tensorflow', 'tensorflow-datasets'):
+    print(f'{name} {importlib.metadata.version(name)}')
 
-  Args:
-    main: the program.
 
-  Returns:
-    0 done; 2 the user must change something; 143 after SIGTERM, 130 after
-    Ctrl-C. Any other error is raised, with its traceback, as Python's status 1.
-  """
-  signal.signal(signal.SIGTERM, raise_for)
-  try:
-    main()
-    with system_errors.naming('stdout'):
-      sys.stdout.flush()
-  except UserError as error:
-    print(error, file=sys.stderr)
-    return 2
-  except Interrupted as error:
-    print(error, file=sys.stderr)
-    return 128 + error.signal_number
-  except (KeyboardInterrupt, Terminated) as error:
-    # Outside of training, where there is nothing to save.
-    print('Stopped.', file=sys.stderr)
-    is_term = isinstance(error, Terminated)
-    return 128 + (signal.SIGTERM if is_term else signal.SIGINT)
-  except BrokenPipeError:
-    # The reader of stdout has gone, as with `| head`.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 128 + signal.SIGPIPE
-  except OSError as error:
-    message = system_errors.explanation(error)
-    if message is None:
-      raise
+def _say(message: str) -> None:
+  # Where nobody hears it, the status says enough.
+  with contextlib.suppress(OSError):
     print(message, file=sys.stderr)
-    if error.filename == 'stdout':
-      # Or Python would try to write the rest of it once more.
-      os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 2
-  return 0
-
-
-def _refuse(message: str) -> None:
-  print(message, file=sys.stderr)
-  sys.exit(2)

@@ -4,6 +4,7 @@ import logging
 import pathlib
 
 from experiments.comparison import compare, compare_tables
+from experiments.foundation import terminal
 from experiments.foundation.errors import UserError
 
 
@@ -34,4 +35,4 @@ def show(
       ) from error
     for path in paths:
       logging.info('Drawn: %s', path)
-  print(compare_tables.render(comparison, format_))
+  terminal.print_data(compare_tables.render(comparison, format_) + '\n')

@@ -106,6 +106,7 @@ flags.DEFINE_string(
   None,
   'compare: a directory for pictures of the same. --plots=runs/agnews/plots',
 )
+flags.DEFINE_bool('version', False, 'Show versions, and stop. --version')
 
 _NEEDED = {
   'train': ('gin_file',),

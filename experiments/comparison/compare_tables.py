@@ -1,12 +1,10 @@
 """A comparison as a table: text, Markdown, CSV or JSON."""
 
-import csv
-import io
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 
 from experiments.comparison.compare import Comparison, to_json
+from experiments.foundation import csv_text, json_text, plain_text
 
 FORMATS = ('text', 'markdown', 'csv', 'json')
 _WIDEST_CELL = 40
@@ -21,9 +19,9 @@ def render(comparison: Comparison, format_: str = 'text') -> str:
       also the means over seeds, if there are any.
   """
   if format_ == 'json':
-    return json.dumps(to_json(comparison), indent=2)
+    return json_text.to_json(to_json(comparison), indent=2)
   if format_ == 'csv':
-    return _csv(_rows(comparison, exact=True))
+    return csv_text.to_csv(_rows(comparison, exact=True)).rstrip('\n')
   layout: Callable[[Sequence[Sequence[str]]], str] = (
     _markdown if format_ == 'markdown' else columns
   )
@@ -32,7 +30,7 @@ def render(comparison: Comparison, format_: str = 'text') -> str:
     parts.append('Mean ± standard error over SEED:')
     parts.append(layout(_group_rows(comparison)))
   errors = [
-    f'{run.name}: {run.error.strip().splitlines()[0]}'
+    plain_text.escape_line(f'{run.name}: {run.error.strip().splitlines()[0]}')
     for run in comparison.runs
     if run.error
   ]
@@ -106,9 +104,10 @@ def columns(rows: Sequence[Sequence[str]], widest: int = _WIDEST_CELL) -> str:
     rows: the first holds the heads.
     widest: longer cells are cut, in characters.
   """
+  escaped = [[plain_text.escape_line(cell) for cell in row] for row in rows]
   cut = [
     [c if len(c) <= widest else f'{c[: widest - 1]}…' for c in row]
-    for row in rows
+    for row in escaped
   ]
   widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
   is_number = [
@@ -135,16 +134,11 @@ def _is_number(cell: str) -> bool:
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
   def line(cells: Sequence[str]) -> str:
-    return (
-      f'| {" | ".join(cell.replace("|", chr(92) + "|") for cell in cells)} |'
+    escaped = (
+      plain_text.escape_line(cell).replace('|', r'\|') for cell in cells
     )
+    return f'| {" | ".join(escaped)} |'
 
   return '\n'.join(
     [line(rows[0]), '|' + '---|' * len(rows[0]), *map(line, rows[1:])]
   )
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-  text = io.StringIO()
-  csv.writer(text, lineterminator='\n').writerows(rows)
-  return text.getvalue().rstrip('\n')

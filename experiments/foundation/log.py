@@ -7,10 +7,12 @@ import re
 import sys
 
 import experiments
+from experiments.foundation import terminal
 
 
 def start_log(is_verbose: bool) -> None:
   """Sets up the log on stderr; `is_verbose` shows that of the libraries too."""
+  terminal.open_streams()
   handler = _LogHandler()
   handler.setFormatter(logging.Formatter('%(message)s'))
   root = logging.getLogger()
@@ -26,7 +28,8 @@ class _LogHandler(logging.StreamHandler):
 
   def emit(self, record: logging.LogRecord) -> None:
     tqdm = sys.modules.get('tqdm')
-    bar = tqdm.tqdm.external_write_mode(self.stream) if tqdm else None
+    raw = getattr(self.stream, 'raw', self.stream)
+    bar = tqdm.tqdm.external_write_mode(raw) if tqdm else None
     with bar or contextlib.nullcontext():
       super().emit(record)
 

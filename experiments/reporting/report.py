@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
-import json
 import os
 import pathlib
 import re
@@ -13,7 +10,7 @@ import textwrap
 from collections.abc import Sequence
 
 from experiments.evaluation import by_length, calibration, metrics
-from experiments.foundation import files, plain_text
+from experiments.foundation import csv_text, files, json_text, plain_text
 from experiments.reporting import mistakes_page, report_plots
 
 # Characters that mean something to Markdown within a line. References, because
@@ -87,12 +84,12 @@ def write_report(
     'calibration.png': report_plots.calibration_png(calibrated),
     'calibration.csv': _calibration_csv(calibrated),
     'accuracy_by_length.png': report_plots.accuracy_by_length_png(lengths),
-    'accuracy_by_length.csv': _csv(
+    'accuracy_by_length.csv': csv_text.to_csv(
       [list(by_length.LengthBin._fields), *map(list, lengths)]
     ),
     'mistakes.html': mistakes_page.mistakes_html(evaluation, mistakes),
     'predictions.jsonl': ''.join(
-      json.dumps(dataclasses.asdict(prediction), ensure_ascii=False) + '\n'
+      json_text.to_json(dataclasses.asdict(prediction)) + '\n'
       for prediction in predictions
     ),
     'predictions.md': predictions_markdown(predictions) + '\n',
@@ -208,7 +205,7 @@ def _confusion_csv(evaluation: metrics.Evaluation) -> str:
     evaluation.label_names, evaluation.confusion.tolist(), strict=True
   ):
     rows.append([name, *counts])
-  return _csv(rows)
+  return csv_text.to_csv(rows)
 
 
 def _per_class_csv(evaluation: metrics.Evaluation) -> str:
@@ -224,7 +221,7 @@ def _per_class_csv(evaluation: metrics.Evaluation) -> str:
       strict=True,
     ),
   )
-  return _csv(rows)
+  return csv_text.to_csv(rows)
 
 
 def _calibration_csv(calibrated: calibration.Calibration) -> str:
@@ -242,13 +239,7 @@ def _calibration_csv(calibrated: calibration.Calibration) -> str:
   ):
     means = [confidence, accuracy] if count else ['', '']
     rows.append([low, high, count, *means])
-  return _csv(rows)
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> str:
-  buffer = io.StringIO()
-  csv.writer(buffer, lineterminator='\n').writerows(rows)
-  return buffer.getvalue()
+  return csv_text.to_csv(rows)
 
 
 def _likeliest(prediction: Prediction) -> list[tuple[str, float]]:

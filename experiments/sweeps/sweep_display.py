@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from experiments.comparison import compare
+from experiments.foundation import terminal
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import sweep_settings
@@ -34,9 +35,7 @@ class Display:
     self._every_seconds = every_seconds
     self._tqdm = None
     if sys.stderr.isatty():
-      import tqdm
-
-      self._tqdm = tqdm.tqdm
+      self._tqdm = terminal.progress_bar
     self._total: Any = None
     self._bars: dict[str, _Bar] = {}
     self._last_line: dict[str, float] = {}

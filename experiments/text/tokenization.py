@@ -16,7 +16,7 @@ import typing
 
 import numpy as np
 
-from experiments.foundation import cache
+from experiments.foundation import cache, terminal
 from experiments.text.vocabulary import Vocabulary
 from experiments.text.vocabulary_building import (
   build_vocabulary,
@@ -177,8 +177,6 @@ def _write(
   source: typing.Any, split: str, vocabulary: Vocabulary, aside: pathlib.Path
 ) -> dict[str, typing.Any]:
   """Writes the arrays of a split; returns their types and sizes."""
-  import tqdm
-
   expected = source.n_examples[split]
   name = f'{source.full_name} {split!r}'
   logging.info('Tokenizing the %d texts of %s.', expected, name)
@@ -189,7 +187,7 @@ def _write(
     open(aside / 'ids.bin', 'wb') as ids_file,
     open(aside / 'offsets.bin', 'wb') as offsets_file,
     open(aside / 'labels.bin', 'wb') as labels_file,
-    tqdm.tqdm(
+    terminal.progress_bar(
       total=expected,
       desc=f'Tokenizing {name}',
       unit=' texts',

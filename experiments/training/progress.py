@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+from experiments.foundation import terminal
+
 # The rate is that of the last seconds: over the whole run the compilation would
 # count as slow training.
 _RATE_SECONDS = 5.0
@@ -62,9 +64,7 @@ class Progress:
     self._last_line = time.monotonic()
     self._bar = None
     if sys.stderr.isatty():
-      import tqdm
-
-      self._bar = tqdm.tqdm(
+      self._bar = terminal.progress_bar(
         total=n_steps,
         initial=step,
         unit='step',

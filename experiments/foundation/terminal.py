@@ -1,0 +1,125 @@
+"""What a person reads on stdout and stderr: all of it goes through here.
+
+Names, texts and messages can come from a stranger's run, data set or config.
+The streams of a process of ours escape what would steer a terminal, whoever
+prints it: the log, results, errors, tracebacks, warnings, other libraries.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from experiments.foundation import plain_text, system_errors
+
+
+class Stream:
+  """Stands before stdout or stderr, and escapes what is written.
+
+  Attributes:
+    raw: the stream as it was, for what has to move the cursor.
+    is_closed: whether nobody can read it: the process was started without it.
+  """
+
+  def __init__(self, raw, name: str, *, is_closed: bool = False):
+    """Writes nothing yet.
+
+    Args:
+      raw: a text stream.
+      name: for messages.
+      is_closed: whether it leads nowhere.
+    """
+    self.raw = raw
+    self.is_closed = is_closed
+    self._name = name
+
+  def write(self, text: str) -> int:
+    """Writes text with its control characters escaped.
+
+    Args:
+      text: what to write.
+
+    Raises:
+      OSError: it cannot be written; the error names the stream.
+    """
+    with system_errors.naming(self._name):
+      self.raw.write(plain_text.escape(text))
+    return len(text)
+
+  def writelines(self, texts: Iterable[str]) -> None:
+    """Writes texts one after another."""
+    for text in texts:
+      self.write(text)
+
+  def flush(self) -> None:
+    """Writes what is held back, as `write` does."""
+    with system_errors.naming(self._name):
+      self.raw.flush()
+
+  def __getattr__(self, name: str) -> Any:
+    return getattr(self.raw, name)
+
+
+def open_streams() -> None:
+  """Makes stdout and stderr of this process escape what is written to them.
+
+  One that the process was started without (`>&-`) leads nowhere, and no file
+  that is opened later gets its number: what a library writes there would land
+  in the file. A stdin that is not there stays None.
+  """
+  for number in range(3):
+    try:
+      os.fstat(number)
+    except OSError:
+      # The lowest number that is free is the one that is closed.
+      os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+  for name in ('stdout', 'stderr'):
+    stream = getattr(sys, name)
+    if isinstance(stream, Stream):
+      continue
+    is_closed = stream is None
+    if is_closed:
+      stream = open(os.devnull, 'w', encoding='utf-8')  # noqa: SIM115
+    setattr(sys, name, Stream(stream, name, is_closed=is_closed))
+
+
+def print_data(text: str) -> None:
+  """Prints what programs read: as it is, unless a terminal shows it.
+
+  Args:
+    text: such as CSV, which cannot say otherwise what a control character is.
+  """
+  stream = sys.stdout
+  if isinstance(stream, Stream) and not stream.isatty():
+    with system_errors.naming('stdout'):
+      stream.raw.write(text)
+  else:
+    print(text, end='')
+
+
+def discard_stdout() -> None:
+  """Lets what is still to be written to stdout go nowhere.
+
+  After an error of writing to it, Python would try once more as it ends.
+  """
+  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def progress_bar(**options: Any):
+  """Makes a bar on stderr, whose label and figures are escaped.
+
+  Args:
+    **options: those of `tqdm.tqdm`.
+
+  Returns:
+    A tqdm.
+  """
+  import tqdm
+
+  class Bar(tqdm.tqdm):
+    """Moves the cursor itself, around a text that cannot."""
+
+    def __str__(self) -> str:
+      return plain_text.escape_line(super().__str__())
+
+  return Bar(file=getattr(sys.stderr, 'raw', sys.stderr), **options)
