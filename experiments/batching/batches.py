@@ -9,7 +9,11 @@ from experiments.batching.batch_plan import (
   BucketSummary,
   PlannedBatch,
 )
-from experiments.batching.buckets import bucket_of, check_buckets
+from experiments.batching.buckets import (
+  bucket_of,
+  check_buckets,
+  extend_buckets,
+)
 
 __all__ = [
   'BatchPlan',
@@ -109,10 +113,9 @@ def single_pass(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
   """Yields every kept example exactly once, in few shapes.
 
-  Rows are padded to the boundary of their bucket, so that an example's row does
-  not depend on its neighbours. What is longer than the last boundary goes by
-  length, each batch padded to its longest. The last batch of a bucket is filled
-  up with empty rows of weight 0.
+  Rows are padded to the boundary of their bucket, one of `extend_buckets`, so
+  that an example's row does not depend on its neighbours. The last batch of a
+  bucket is filled up with empty rows of weight 0.
 
   Args:
     tokens: The examples, `tokenization.Tokens`.
@@ -129,6 +132,7 @@ def single_pass(
     UserError: Boundaries and sizes do not fit.
   """
   check_buckets(boundaries, batch_sizes)
+  boundaries, batch_sizes = extend_buckets(boundaries, batch_sizes, max_length)
   lengths = np.asarray(tokens.lengths)
   bucket = bucket_of(lengths, boundaries)
   if max_length is not None:
@@ -137,13 +141,12 @@ def single_pass(
     bucket[lengths < min_length] = -1
   for number, size in enumerate(batch_sizes):
     members = np.flatnonzero(bucket == number)
-    overflow = number == len(boundaries)
-    if overflow:
-      members = members[np.argsort(lengths[members], kind='stable')]
     for start in range(0, len(members), size):
       some = members[start : start + size]
-      longest = int(lengths[some].max())
-      length = max(longest, 1) if overflow else int(boundaries[number])
+      if number < len(boundaries):
+        length = boundaries[number]
+      else:
+        length = max(int(lengths[some[0]]), 1)  # Alone in its batch.
       inputs = np.zeros((size, length), np.int32)
       targets = np.zeros(size, np.int32)
       weights = np.zeros(size, np.float32)

@@ -1,4 +1,11 @@
-"""Which bucket an example falls into, and how long its batch is padded."""
+"""Which bucket an example falls into, and how long its batch is padded.
+
+trax lets the padded length depend on the batch: a power of two where each of
+its texts is shorter than half of the boundary, and the longest of them beyond
+the last boundary. A model that sees padding then answers otherwise in other
+company. Strictly padded (`BucketByLength.strict_pad_on_len`) in the buckets of
+`extend_buckets`, it depends on the text alone.
+"""
 
 import itertools
 from collections.abc import Sequence
@@ -37,6 +44,37 @@ def check_buckets(
       'least 1, one for each boundary and one for what is longer, but is '
       f'{list(batch_sizes)}.'
     )
+
+
+def extend_buckets(
+  boundaries: Sequence[int],
+  batch_sizes: Sequence[int],
+  longest: int | None = None,
+) -> tuple[list[int], list[int]]:
+  """Returns buckets in which no text is padded for the sake of another.
+
+  Strictly padded, a text is as long as the boundary of its bucket. What is
+  longer than the last boundary has none: trax pads it to the longest of its
+  batch. Where such a batch holds several texts, buckets of doubled length come
+  here in its place; by itself a text is not padded.
+
+  Args:
+    boundaries: Increasing lengths in tokens.
+    batch_sizes: Batch size of each bucket, the overflow bucket last.
+    longest: No text has more tokens; None if that is not known.
+
+  Returns:
+    Boundaries and batch sizes, whose overflow bucket has the size 1.
+  """
+  boundaries, sizes = list(boundaries), list(batch_sizes)
+  if longest is None:
+    longest = np.iinfo(np.int32).max
+  if sizes[-1] == 1:
+    return boundaries, sizes
+  while (last := boundaries[-1] if boundaries else 0) < max(longest, 1):
+    boundaries.append(max(1, min(2 * last, longest)))
+    sizes.append(sizes[-1])
+  return boundaries, [*sizes[:-1], 1]
 
 
 def padded_lengths(

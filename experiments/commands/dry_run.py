@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.backend import tensorflow_start
-from experiments.batching import batch_plan
 from experiments.config import gin_config
 from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
@@ -100,18 +99,17 @@ def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
     tokens = texts.find_tokens(**arguments, cache_dir=cache.cache_dir())
     if tokens is None:
       tokens = texts.tokenize_split(**arguments, cache_dir=aside)
-    plan = batch_plan.BatchPlan(
-      lengths=tokens.lengths, seed=0, **experiment.buckets()
+    plan = experiment.batch_plan(
+      tokens.lengths, seed=0, is_trained=split == 'train'
     )
     print(
       f'Buckets of {split}: {plan.batches_per_epoch:.1f} batches an epoch, '
       f'{plan.n_dropped} examples left out for their length'
     )
     print('  length  batch size  examples  padding')
+    length = ''
     for bucket in plan.summary():
-      length = f'>{experiment.buckets()["boundaries"][-1]}'
-      if bucket.boundary is not None:
-        length = str(bucket.boundary)
+      length = f'>{length}' if bucket.boundary is None else str(bucket.boundary)
       print(
         f'  {length:>6}  {bucket.batch_size:>10}  {bucket.n_examples:>8,}  '
         f'{bucket.padding:>6.1%}'

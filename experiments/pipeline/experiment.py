@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.backend import tensorflow_start
 from experiments.batching import batches
+from experiments.batching.buckets import extend_buckets
 from experiments.config import gin_config
 from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
@@ -201,6 +202,32 @@ def buckets() -> dict[str, Any]:
   }
 
 
+def batch_plan(
+  lengths: np.ndarray, *, seed: int, is_trained: bool
+) -> batches.BatchPlan:
+  """Plans the applied config's batches.
+
+  Args:
+    lengths: int [n], of the examples in tokens.
+    seed: seeds their order.
+    is_trained: whether it is for training. An evaluation always pads a text by
+      its own length alone; training can do as trax does by default.
+
+  Raises:
+    UserError: no example is within the length limits.
+  """
+  bucket = buckets()
+  bound = gin_config.parameters('BucketByLength')['strict_pad_on_len']
+  strict = bool(bound) or not is_trained
+  if strict:
+    bucket['boundaries'], bucket['batch_sizes'] = extend_buckets(
+      bucket['boundaries'], bucket['batch_sizes'], bucket['max_length']
+    )
+  return batches.BatchPlan(
+    lengths=lengths, seed=seed, strict_pad_on_len=strict, **bucket
+  )
+
+
 def open_checkpoints(directory: pathlib.Path) -> checkpoints.Checkpoints:
   """Opens the checkpoints of a run, to keep them as the applied config says.
 
@@ -295,10 +322,9 @@ def make_loop(
   seed, n_classes = parameters['seed'], len(data.source.label_names)
   train_stream, eval_stream = (
     batches.BatchStream(
-      tokens,
-      batches.BatchPlan(lengths=tokens.lengths, seed=seed, **buckets()),
+      tokens, batch_plan(tokens.lengths, seed=seed, is_trained=is_trained)
     )
-    for tokens in (data.train, data.validation)
+    for tokens, is_trained in ((data.train, True), (data.validation, False))
   )
   evaluated = 'validation' if 'validation' in data.source.splits else 'test'
   for split, stream in (('train', train_stream), (evaluated, eval_stream)):

@@ -105,7 +105,7 @@ Adam.learning_rate = %LEARNING_RATE
 Adam.weight_decay_rate = %WEIGHT_DECAY
 BucketByLength.batch_sizes = %BUCKET_BATCH_SIZES
 BucketByLength.boundaries = %BUCKET_BOUNDARIES
-BucketByLength.strict_pad_on_len = False
+BucketByLength.strict_pad_on_len = True
 EvalTask.metrics = [@CrossEntropyLoss, @Accuracy]
 EvalTask.n_eval_batches = %N_EVAL_BATCHES
 FilterByLength.max_length = %MAX_LENGTH
@@ -274,7 +274,7 @@ def test_applied_values_reach_the_configurables():
   assert gin_config.parameters('BucketByLength') == {
     'boundaries': [32, 128, 512, 2048],
     'batch_sizes': [512, 128, 32, 8, 1],
-    'strict_pad_on_len': False,
+    'strict_pad_on_len': True,
   }
   model = gin_config.parameters('experiment')['model'](
     vocab_size=9, n_classes=4
