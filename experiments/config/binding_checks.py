@@ -1,7 +1,7 @@
 """The checks of a config that need trax's registry of configurables."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments.config import configurables, schema
@@ -147,11 +147,32 @@ def check_values(
   for key, binding in bindings.items():
     if key in reached.keys:
       _refuse_incomplete_calls(binding, bindings)
+  for relation in RELATIONS:
+    relation.check(bindings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Relation:
+  """A check of several parameters together.
+
+  Attributes:
+    keys: the parameters whose values it looks at, and no others.
+    check: raises a UserError; its argument is all bindings, by key.
+  """
+
+  keys: tuple[Key, ...]
+  check: Callable[[Mapping[Key, Binding]], None]
+
+
+def _check_sizes(bindings: Mapping[Key, Binding]) -> None:
   check_bucket_sizes(
     _shown_binding(bindings[_BOUNDARIES]),
     _shown_binding(bindings[_BATCH_SIZES]),
     bindings,
   )
+
+
+def _check_patience(bindings: Mapping[Key, Binding]) -> None:
   patience, best = (bindings.get(key) for key in (_PATIENCE, _BEST_METRIC))
   if (
     patience
@@ -162,6 +183,9 @@ def check_values(
       f'{origin(patience, bindings).place}: experiment.patience needs a metric '
       "to improve. Bind it, e.g. experiment.best_metric = 'metrics/Accuracy'."
     )
+
+
+def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
   shortest = bindings.get(_MIN_LENGTH)
   longest = resolved(bindings[_MAX_LENGTH].value, bindings)
   if (
@@ -175,6 +199,15 @@ def check_values(
       f'FilterByLength.max_length, which is {longest}, not '
       f'{shortened(resolved(shortest.value, bindings))}.'
     )
+
+
+# Each check of values together has a line here: of a sweep's trials only those
+# are checked again whose parameters the sweep changes.
+RELATIONS = (
+  Relation((_BOUNDARIES, _BATCH_SIZES), _check_sizes),
+  Relation((_PATIENCE, _BEST_METRIC), _check_patience),
+  Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
+)
 
 
 def checked(

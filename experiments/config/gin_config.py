@@ -16,7 +16,13 @@ from experiments.config import (
   schema,
 )
 from experiments.config.consumption import Key, Reached, reach, winners
-from experiments.config.gin_statements import Binding, Import, read, read_text
+from experiments.config.gin_statements import (
+  Binding,
+  Import,
+  Statements,
+  read,
+  read_text,
+)
 from experiments.config.gin_values import (
   Macro,
   Reference,
@@ -83,7 +89,17 @@ def parse(
     raise UserError(
       'No gin file is given. Name one, such as --gin_file=gin/agnews.gin.'
     )
-  statements = read(gin_files, gin_bindings, gin_search_paths)
+  return parse_statements(
+    read(gin_files, gin_bindings, gin_search_paths), name=gin_files[-1]
+  )
+
+
+def parse_statements(statements: Statements, *, name: str) -> ParsedConfig:
+  """Returns statements that have been read as a config, as `parse` does.
+
+  Raises:
+    UserError: a macro is unknown, not bound, or has a wrong value.
+  """
   macro_checks.check_macros(
     statements.bindings, has_imports=bool(statements.imports)
   )
@@ -91,8 +107,43 @@ def parse(
     bindings=tuple(statements.bindings),
     imports=tuple(statements.imports),
     n_files=statements.n_files,
-    name=gin_files[-1],
+    name=name,
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolved:
+  """What a config that has passed every check comes to.
+
+  Attributes:
+    imports: of Python modules, in order.
+    given: the bindings that win, by key, with full selectors.
+    bindings: the same, each literal in its one form.
+    consumed: what takes effect.
+    flags: keys of what --gin_bindings bound, in order.
+  """
+
+  imports: tuple[Import, ...]
+  given: Mapping[Key, Binding]
+  bindings: Mapping[Key, Binding]
+  consumed: Reached
+  flags: tuple[Key, ...]
+
+  def config(self) -> Config:
+    """Writes it as a config."""
+    return Config(
+      text=_rendered(self.imports, self.bindings, self.consumed),
+      macros={
+        name: to_plain(macro_checks.resolved(Macro(name), self.bindings))
+        for name in _macro_order(self.consumed)
+      },
+      overrides={
+        binding_checks.shown(self.bindings[key]): write(
+          self.bindings[key].value
+        )
+        for key in self.flags
+      },
+    )
 
 
 def check(parsed: ParsedConfig) -> Config:
@@ -100,6 +151,15 @@ def check(parsed: ParsedConfig) -> Config:
 
   Imports trax, and the modules that the config imports. Leaves gin's own state
   as it is: `apply` changes that.
+
+  Raises:
+    UserError: as `resolve`.
+  """
+  return resolve(parsed).config()
+
+
+def resolve(parsed: ParsedConfig) -> Resolved:
+  """Does what `check` does, up to the text of the config.
 
   Raises:
     UserError: a module cannot be imported; a configurable, parameter or
@@ -119,17 +179,12 @@ def check(parsed: ParsedConfig) -> Config:
   final, consumed = states[-1], reached[-1]
   macro_checks.refuse_required(final, consumed)
   binding_checks.check_values(final, consumed, parsed.name)
-  final = {key: _normalised(binding, final) for key, binding in final.items()}
-  flags = [b.key for b in bindings if b.source == parsed.n_files]
-  return Config(
-    text=_rendered(parsed.imports, final, consumed),
-    macros={
-      name: _plain(macro_checks.resolved(Macro(name), final))
-      for name in _macro_order(consumed)
-    },
-    overrides={
-      binding_checks.shown(final[key]): _text(final[key].value) for key in flags
-    },
+  return Resolved(
+    imports=parsed.imports,
+    given=final,
+    bindings={key: normalize(binding, final) for key, binding in final.items()},
+    consumed=consumed,
+    flags=tuple(b.key for b in bindings if b.source == parsed.n_files),
   )
 
 
@@ -189,7 +244,7 @@ def _reach(bindings: Mapping[Key, Binding]) -> Reached:
   return reach(bindings, schema.ROOTS, configurables.called_by)
 
 
-def _normalised(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
+def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
   """Returns the binding with its value in its one form, if it is literal."""
   value = binding.value
   if any(isinstance(leaf, Macro) for leaf in leaves(value)):
@@ -205,17 +260,18 @@ def _normalised(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
   return dataclasses.replace(binding, value=value)
 
 
-def _text(value: Any) -> str:
+def write(value: Any) -> str:
+  """Writes a value as config.gin has it."""
   return render(binding_checks.shortened_references(value))
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
   """Returns a value with references written out, for hparams and JSON."""
 
-  def written(leaf):
+  def as_text(leaf):
     return str(leaf) if isinstance(leaf, Reference | Macro) else leaf
 
-  return mapped(binding_checks.shortened_references(value), written)
+  return mapped(binding_checks.shortened_references(value), as_text)
 
 
 def _macro_order(consumed: Reached) -> list[str]:
@@ -231,7 +287,7 @@ def _rendered(
 ) -> str:
   """Writes all that is consumed, with the defaults of what is not bound."""
   macros = [
-    f'{name} = {_text(bindings["", name, ""].value)}'
+    f'{name} = {write(bindings["", name, ""].value)}'
     for name in _macro_order(consumed)
   ]
   values = _defaults(bindings, consumed)
@@ -241,7 +297,7 @@ def _rendered(
   parts = [
     sorted({statement.text for statement in imports}),
     macros,
-    [f'{name} = {_text(values[name])}' for name in sorted(values)],
+    [f'{name} = {write(values[name])}' for name in sorted(values)],
   ]
   return '\n'.join('\n'.join([*lines, '']) for lines in parts if lines)
 
