@@ -6,7 +6,6 @@ takes back what the including file bound) is refused here.
 """
 
 import dataclasses
-import difflib
 import os
 import re
 import tokenize
@@ -15,6 +14,7 @@ from typing import Any
 
 from experiments.config.gin_values import Macro, Reference, render, shortened
 from experiments.foundation.errors import UserError
+from experiments.foundation.suggestions import did_you_mean
 from gin import config_parser
 
 
@@ -257,11 +257,9 @@ def _missing(path: str, shown: str = '') -> str:
     ]
   except OSError:
     names = []
-  message = f'{shown or path} does not exist.'
-  close = difflib.get_close_matches(name, names, 1)
-  if close:
-    message += f' Did you mean {os.path.join(directory, close[0])}?'
-  return message
+  return f'{shown or path} does not exist.' + did_you_mean(
+    name, names, os.path.join(directory, '')
+  )
 
 
 class _Delegate(config_parser.ParserDelegate):

@@ -60,11 +60,6 @@ def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
   return function(value)
 
 
-def is_literal(value: Any) -> bool:
-  """Tells whether a value holds neither a reference nor a macro."""
-  return not any(isinstance(leaf, Reference | Macro) for leaf in leaves(value))
-
-
 def is_representable(value: Any) -> bool:
   """Tells whether gin can read the value back from what `render` writes."""
   if type(value) in (list, tuple):

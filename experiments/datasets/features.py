@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from experiments.foundation import errors
+from experiments.foundation.suggestions import nearest, suggest
 
 
 def check_keys(
@@ -46,8 +46,7 @@ def check_keys(
   )
   for key in keys:
     if key not in features:
-      near = difflib.get_close_matches(key, list(features), n=1)
-      hint = f' Did you mean {near[0]!r}?' if near else ''
+      hint = suggest(map(repr, nearest(key, features)))
       raise errors.UserError(
         f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}'
       )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import pathlib
@@ -19,6 +18,7 @@ from absl import logging
 
 from experiments.datasets import storage
 from experiments.foundation import errors, files
+from experiments.foundation.suggestions import nearest, suggest
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds
@@ -255,7 +255,7 @@ def _unknown(name: str, base_name: str, data_dir: pathlib.Path) -> str:
     entries = (path for path in data_dir.iterdir() if path.is_dir())
     known |= {path.name for path in entries} - {'downloads'}
   longer = [each for each in sorted(known) if each.startswith(base_name)]
-  near = difflib.get_close_matches(base_name, sorted(known), n=3, cutoff=0.5)
+  near = nearest(base_name, sorted(known), n=3, cutoff=0.5)
   near = list(dict.fromkeys(longer + near))[:3]
   if base_name in known:
     return (
@@ -263,7 +263,7 @@ def _unknown(name: str, base_name: str, data_dir: pathlib.Path) -> str:
       f'{str(data_dir)!r}; {base_name!r} is. Check its config and version.'
     )
   return (
-    f'DATASET: TFDS knows no data set {name!r}.{_did_you_mean(near)}\n'
+    f'DATASET: TFDS knows no data set {name!r}.{suggest(map(repr, near))}\n'
     'All names: https://www.tensorflow.org/datasets/catalog/overview'
   )
 
@@ -279,11 +279,7 @@ def _cannot_be_had(name: str, error: Exception) -> str:
     configs = []
   config = name.split(':')[0].partition('/')[2]
   if config and config not in configs:
-    near = difflib.get_close_matches(config, configs, n=3, cutoff=0.5)
-    reason = f'no config {config!r}.' + _did_you_mean(near)
+    near = nearest(config, configs, n=3, cutoff=0.5)
+    reason = f'no config {config!r}.' + suggest(map(repr, near))
   shown = ', '.join(map(repr, configs[:10])) + (', ...' if configs[10:] else '')
   return f'DATASET {name!r}: {_first_line(reason)}\nConfigs: {shown or "none"}.'
-
-
-def _did_you_mean(near: list[str]) -> str:
-  return f' Did you mean {", ".join(map(repr, near))}?' if near else ''

@@ -21,7 +21,6 @@ from experiments.sweeps import sweep_plan, sweep_settings
 from experiments.sweeps.sweep_definition import Axis, Definition, Distribution
 from experiments.sweeps.sweep_plan import Choose, Planner, Trial
 
-SEARCHES = ('grid', 'random', 'tpe')
 _JOURNAL = 'study.journal'
 # Of a sampled float: enough to tell trials apart, few enough to read.
 _DIGITS = 5

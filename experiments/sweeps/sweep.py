@@ -47,7 +47,7 @@ def sweep(
     jobs: number of trials at once; None is 1, on a cluster all that fit.
     retries: how often a trial that fails is tried again.
     dry_run: whether to show the trials only.
-    search: of `search.SEARCHES`.
+    search: 'grid', 'random' or 'tpe'.
     n_trials: of a search in total.
     executor: 'local' or 'ray'.
     ray_address: of the cluster.
