@@ -4,10 +4,12 @@ The only module that looks into gin's registry, for which gin has no public way
 to list names.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import inspect
+import os
 import sys
 import traceback
 import types
@@ -19,6 +21,9 @@ from experiments.config.gin_statements import Import
 from experiments.config.gin_values import REQUIRED
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
+
+# File descriptors.
+_STDOUT, _STDERR = 1, 2
 
 MISSING = inspect.Parameter.empty
 
@@ -146,12 +151,16 @@ def _registry():
 def import_modules(imports: Iterable[Import]) -> None:
   """Imports what the gin files import.
 
+  What the modules print goes to stderr: stdout is for results, which
+  --mode=predict writes for programs to read.
+
   Raises:
     UserError: a module does not exist, or raises an exception.
   """
   for statement in imports:
     try:
-      importlib.import_module(statement.module)
+      with _stdout_as_stderr():
+        importlib.import_module(statement.module)
     except ModuleNotFoundError as error:
       missing = error.name or statement.module
       if not f'{statement.module}.'.startswith(f'{missing}.'):
@@ -160,7 +169,7 @@ def import_modules(imports: Iterable[Import]) -> None:
         f'{statement.place}: module {missing} does not exist. It must be '
         'installed, or stand where PYTHONPATH leads.'
       ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
       frame = traceback.extract_tb(error.__traceback__)[-1]
       file, line = frame.filename, frame.lineno
       reason = str(error)
@@ -170,6 +179,26 @@ def import_modules(imports: Iterable[Import]) -> None:
         f'{statement.place}: importing {statement.module} failed in '
         f'{file}:{line}: {type(error).__name__}: {reason}'
       ) from error
+
+
+@contextlib.contextmanager
+def _stdout_as_stderr() -> Iterator[None]:
+  """Sends what Python, C or another process prints to stderr, not stdout."""
+
+  def flush():
+    if sys.__stdout__:  # None, where it is closed.
+      sys.__stdout__.flush()
+
+  with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
+    flush()
+    # Of the process, too, if it has both.
+    with contextlib.suppress(OSError):
+      kept = os.dup(_STDOUT)
+      stack.callback(os.close, kept)
+      os.dup2(_STDERR, _STDOUT)
+      stack.callback(os.dup2, kept, _STDOUT)
+      stack.callback(flush)
+    yield
 
 
 def names() -> list[str]:
