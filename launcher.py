@@ -11,7 +11,6 @@ import sys
 
 from absl import flags
 
-import experiments
 from experiments.commands import command_line, launcher_flags
 from experiments.config import gin_config
 from experiments.foundation import signals
@@ -51,7 +50,7 @@ def main() -> None:
 
 def _with_config() -> None:
   checked = gin_config.check(
-    gin_config.parse(FLAGS.gin_file, FLAGS.gin_bindings, _search_paths())
+    gin_config.parse(FLAGS.gin_file, FLAGS.gin_bindings, FLAGS.gin_search_paths)
   )
   output_dir = pathlib.Path(
     FLAGS.output_dir
@@ -77,7 +76,7 @@ def _sweep() -> None:
     FLAGS.sweep,
     gin_files=FLAGS.gin_file,
     gin_bindings=FLAGS.gin_bindings,
-    gin_search_paths=_search_paths(),
+    gin_search_paths=FLAGS.gin_search_paths,
     output_dir=FLAGS.output_dir,
     jobs=FLAGS.jobs,
     retries=FLAGS.retries,
@@ -89,12 +88,6 @@ def _sweep() -> None:
   )
   if not is_done:
     sys.exit(1)
-
-
-def _search_paths() -> list[str]:
-  """Returns where gin files are looked for; installed ones come last."""
-  installed = str(pathlib.Path(experiments.__file__).parent)
-  return [*FLAGS.gin_search_paths, installed]
 
 
 def run() -> None:

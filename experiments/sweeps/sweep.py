@@ -59,7 +59,7 @@ def sweep(
     UserError: the sweep or one of its trials is refused; nothing has started.
     sweep_runner.Stopped: Ctrl-C or SIGTERM; what ran has a checkpoint.
   """
-  definition = sweep_definition.read_definition(sweeps)
+  definition = sweep_definition.read_definition(sweeps, gin_search_paths)
   bindings, settings = sweep_settings.split_bindings(
     gin_bindings, definition.settings
   )

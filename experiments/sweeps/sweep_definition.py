@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from experiments.config.gin_statements import Place, read_text
+from experiments.config import gin_search
+from experiments.config.gin_statements import read_text
+from experiments.config.gin_syntax import Place
 from experiments.config.gin_values import render, shortened
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
@@ -120,12 +122,15 @@ class Definition:
     return grids
 
 
-def read_definition(sweeps: Sequence[str]) -> Definition:
+def read_definition(
+  sweeps: Sequence[str], gin_search_paths: Sequence[str] = ()
+) -> Definition:
   """Reads the values of --sweep.
 
   Args:
     sweeps: each 'NAME=[value, …]' in gin's notation, or the path of a YAML
       file. Several are one product.
+    gin_search_paths: where to look for such a file, as for gin files.
 
   Raises:
     UserError: one cannot be read, has no values, or names what another names.
@@ -134,7 +139,7 @@ def read_definition(sweeps: Sequence[str]) -> Definition:
   settings: dict[str, Any] = {}
   for text in sweeps:
     if text.lower().endswith(('.yaml', '.yml')):
-      more, found = _read_file(text)
+      more, found = _read_file(text, gin_search_paths)
       settings.update(found)
     else:
       more = [_read_flag(text)]
@@ -185,8 +190,17 @@ def _read_flag(text: str) -> Grid:
   return _read_entry(found.name, found.value, place)
 
 
-def _read_file(path: str) -> tuple[list[Grid], dict[str, Any]]:
+def _read_file(
+  name: str, gin_search_paths: Sequence[str]
+) -> tuple[list[Grid], dict[str, Any]]:
   """Returns the grids of a YAML file, and its settings."""
+  directories = ['', *gin_search_paths]
+  try:
+    path = gin_search.find(name, directories)
+  except UserError as error:
+    raise UserError(f'--sweep={name}: {error}') from None
+  if path is None:
+    raise UserError(f'--sweep={name}: {gin_search.missing(name, directories)}')
   content = _load_yaml(path)
   if not isinstance(content, dict) or not content:
     raise UserError(

@@ -2,6 +2,8 @@
 
 import pytest
 
+from experiments.config import gin_statements
+from experiments.foundation.errors import UserError
 from tests.fixtures.config_cases import Bad, assert_refused
 
 BAD = [
@@ -184,16 +186,145 @@ BAD = [
     flags=['MODEL=mean_embedding'],
   ),
   Bad(
-    "gin/x.gin:2: DATASET = 'bbc_news' has no effect: "
-    'gin/base.gin:<DATASET>, included after it, binds DATASET again. Put '
-    'the include first.',
-    text='N_STEPS = 5\n',
-    files={'gin/y.gin': b"include 'base.gin'\nSEED = 3\n"},
-    gin_files=['gin/x.gin', 'gin/y.gin'],
+    'gin/x.gin:4: N_STEPS = 5 has no effect: gin/y.gin:2, included after it, '
+    'binds N_STEPS again. Put the include first.',
+    text="N_STEPS = 5\ninclude 'y.gin'\n",
+    files={'gin/y.gin': b"include 'z.gin'\nN_STEPS = 6\n", 'gin/z.gin': b''},
   ),
+]
+
+# What is said of a token that is none of Python's literals.
+WORDS = {
+  **dict.fromkeys(['true', 'TRUE', 'yes', 'on'], 'Write True; a string needs'),
+  **dict.fromkeys(['false', 'no', 'Off'], 'Write False; a string needs'),
+  **dict.fromkeys(['none', 'null', 'nil'], 'Write None; a string needs'),
+  **dict.fromkeys(['inf', 'adam'], 'A string needs'),
+}
+UNSEEN = {
+  '\u00a0': 'NO-BREAK SPACE (U+00A0)',
+  '\u200b': 'ZERO WIDTH SPACE (U+200B)',
+  '\u2060': 'WORD JOINER (U+2060)',
+  '\ufeff': 'ZERO WIDTH NO-BREAK SPACE (U+FEFF)',
+  '\u3000': 'IDEOGRAPHIC SPACE (U+3000)',
+  '\u00ad': 'SOFT HYPHEN (U+00AD)',
+  '\u2028': 'LINE SEPARATOR (U+2028)',
+  '\x1b': 'a control character (U+001B)',
+}
+LOOK_ALIKE = {
+  'DATASET = \u201cbbc_news\u201d': (11, "write ' instead"),
+  'LEARNING_RATE = 1e\u22123': (19, 'write - instead'),
+  'N_STEPS \uff1d 5': (9, 'write = instead'),
+  'N_STEPS = \uff15': (11, 'write 5 instead'),
+  'N_STEPS \u2192 5': (9, 'it goes into strings and comments only'),
+}
+# Before, in and after each part of a statement.
+STATEMENTS = [
+  '{}N_STEPS = 5',
+  'N_STEPS{} = 5',
+  'N_STEPS = {}5',
+  'N_STEPS = 5{}',
 ]
 
 
 @pytest.mark.parametrize('case', BAD, ids=str)
 def test_refuses(case, tmp_path, monkeypatch):
   assert_refused(case, tmp_path, monkeypatch)
+
+
+def message_of(text):
+  with pytest.raises(UserError) as caught:
+    gin_statements.read_text(text, 'x.gin')
+  return str(caught.value)
+
+
+@pytest.mark.parametrize('word', WORDS)
+def test_names_the_literal_that_a_word_stands_for(word):
+  assert message_of(f'LOWER_CASE = {word}').startswith(
+    f'x.gin:1: cannot read LOWER_CASE = {word}: {word} is no value. '
+    f"{WORDS[word]} quotes, '{word}'"
+  )
+
+
+@pytest.mark.parametrize('statement', STATEMENTS)
+@pytest.mark.parametrize('char', UNSEEN, ids=ascii)
+def test_names_what_cannot_be_seen(char, statement):
+  text = f"# Such as {char}.\nDATASET = '{char}'\n{statement.format(char)}\n"
+  column = statement.index('{') + 1
+  assert message_of(text).endswith(
+    f': column {column} holds what cannot be seen, {UNSEEN[char]}. Remove it, '
+    'or write a space.'
+  )
+  assert message_of(text).startswith('x.gin:3: ')
+
+
+@pytest.mark.parametrize('statement', LOOK_ALIKE, ids=ascii)
+def test_names_what_looks_like_gin(statement):
+  column, way_out = LOOK_ALIKE[statement]
+  message = message_of(f'SEED = [\n  1,\n]\nKEYS = [\n  2]\n{statement}\n')
+  assert message.startswith(
+    f'x.gin:6: cannot read {statement}: column {column} holds '
+    f'{statement[column - 1]}, '
+  )
+  assert message.endswith(f': {way_out}.')
+
+
+def test_strings_and_comments_hold_any_character():
+  text = "KEYS = ['\u200bq', '\u201c', \"it's \u00a0\"]  # \u2212 '\u200b\n"
+  (binding,) = gin_statements.read_text(text, 'x.gin').bindings
+  assert binding.value == ['\u200bq', '\u201c', "it's \u00a0"]
+
+
+def values(gin_files, search_paths=()):
+  """Returns what files bind, by name."""
+  statements = gin_statements.read(gin_files, [], search_paths)
+  return {b.name: b.value for b in statements.bindings}
+
+
+def test_what_two_included_files_share_is_read_once(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  for name, text in {
+    'shared.gin': 'A = 0\nB = 0\nC = 0\nD = 0\n',
+    'one.gin': "include 'shared.gin'\nA = 1\nB = 1\n",
+    'two.gin': "include './shared.gin'\nB = 2\nC = 2\n",
+    'x.gin': "include 'one.gin'\ninclude 'two.gin'\nD = 3\n",
+    'y.gin': "include 'shared.gin'\nC = 4\n",
+  }.items():
+    (tmp_path / name).write_text(text)
+  (tmp_path / 'link.gin').symlink_to('shared.gin')
+  assert values(['x.gin']) == {'A': 1, 'B': 2, 'C': 2, 'D': 3}
+  # Two --gin_file share it, too.
+  assert values(['x.gin', 'y.gin']) == {'A': 1, 'B': 2, 'C': 4, 'D': 3}
+  assert values(['link.gin', 'y.gin']) == {'A': 0, 'B': 0, 'C': 4, 'D': 0}
+  # What a flag names is read where the flag stands.
+  assert values(['y.gin', 'shared.gin']) == {'A': 0, 'B': 0, 'C': 0, 'D': 0}
+
+
+@pytest.mark.parametrize('written', ['bbc_news.gin', 'gin/bbc_news.gin'])
+def test_files_of_the_project_are_found_from_anywhere(
+  written, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'mine.gin').write_text(f"include '{written}'\nSEED = 5\n")
+  found = values(['mine.gin'])
+  assert (found['DATASET'], found['SEED']) == ('bbc_news', 5)
+  assert values([written])['DATASET'] == 'bbc_news'
+
+
+def test_files_of_the_project_are_looked_for_last(tmp_path, monkeypatch):
+  (tmp_path / 'here').mkdir()
+  (tmp_path / 'beside').mkdir()
+  (tmp_path / 'beside' / 'x.gin').write_text("include 'base.gin'\n")
+  monkeypatch.chdir(tmp_path / 'here')
+  mine = tmp_path / 'here' / 'base.gin'
+  mine.write_text('MINE = 1\n')
+  assert values(['../beside/x.gin']) == {'MINE': 1}
+  mine.rename(tmp_path / 'base.gin')
+  assert values(['../beside/x.gin'], [str(tmp_path)]) == {'MINE': 1}
+  assert 'MINE' not in values(['../beside/x.gin'])
+
+
+def test_a_home_directory_is_expanded(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  (tmp_path / 'mine.gin').write_text('MINE = 1\n')
+  (tmp_path / 'x.gin').write_text("include '~/mine.gin'\n")
+  assert values(['~/x.gin']) == {'MINE': 1}

@@ -38,7 +38,6 @@ def test_the_documented_example_trains_and_predicts(launcher, example):
   done = start(
     launcher,
     example,
-    f'--gin_search_paths={ROOT}',
     '--gin_file=wide_mean.gin',
     *(
       f'--gin_bindings={binding}'
@@ -77,7 +76,6 @@ def test_what_is_misspelt_is_named(launcher, example):
   done = start(
     launcher,
     example,
-    f'--gin_search_paths={ROOT}',
     '--gin_file=wide_mean.gin',
     '--gin_bindings=wide_mean.n_hiden=3',
     '--output_dir=run',

@@ -227,9 +227,7 @@ REFUSED_FLAGS = {
     '--sweep="A={\'uniform\': [2, 1]}": uniform needs two numbers, the lower '
     'first, not [2, 1].'
   ),
-  'none.yaml': (
-    '--sweep=none.yaml: cannot be read: No such file or directory.'
-  ),
+  'none.yaml': ('--sweep=none.yaml: none.yaml does not exist.'),
 }
 
 
@@ -294,3 +292,20 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
   path.write_bytes(b'A: [\xff]')
   with pytest.raises(UserError, match='is not UTF-8 text'):
     sweep_definition.read_definition([str(path)])
+
+
+def test_files_of_the_project_are_found_as_gin_files_are(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  names = ('gin/sweeps/learning_rate.yaml', 'sweeps/learning_rate.yaml')
+  for name in names:
+    assert sweep_definition.read_definition([name]).grids
+  (tmp_path / 'mine').mkdir()
+  (tmp_path / 'mine' / 'x.yaml').write_text('SEED: [7, 8]\n')
+  (grid,) = sweep_definition.read_definition(['x.yaml'], ['mine']).grids
+  assert [*grid.points()] == [{'SEED': 7}, {'SEED': 8}]
+  with pytest.raises(UserError) as caught:
+    sweep_definition.read_definition(['gin/sweeps/learing_rate.yaml'])
+  assert str(caught.value) == (
+    '--sweep=gin/sweeps/learing_rate.yaml: gin/sweeps/learing_rate.yaml does '
+    'not exist. Did you mean gin/sweeps/learning_rate.yaml?'
+  )
