@@ -12,9 +12,10 @@ from experiments.batching.buckets import extend_buckets
 from experiments.config import gin_config
 from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
+from experiments.foundation.directory import Directory, File
 from experiments.foundation.errors import UserError
 from experiments.rundir import checkpoints
-from experiments.text import tokenization
+from experiments.text import tokenization, vocabulary_files
 from experiments.training import histograms, programs
 
 if TYPE_CHECKING:
@@ -172,17 +173,17 @@ def cut(tokens: tokenization.Tokens) -> tokenization.Tokens:
   return tokens.cut(gin_config.parameters('FilterByLength')['max_length'])
 
 
-def run_vocabulary(path: pathlib.Path) -> tokenization.Vocabulary:
+def run_vocabulary(file: File) -> tokenization.Vocabulary:
   """Reads the vocabulary of a run, whose config is applied.
 
   Args:
-    path: the file in the run directory.
+    file: it, in the run directory.
 
   Raises:
     UserError: it cannot be read.
   """
-  return tokenization.load_vocabulary(
-    vocab_file=str(path), lower_case=vocabulary_parameters()['lower_case']
+  return vocabulary_files.read_vocabulary(
+    file, lower_case=vocabulary_parameters()['lower_case']
   )
 
 
@@ -228,7 +229,7 @@ def batch_plan(
   )
 
 
-def open_checkpoints(directory: pathlib.Path) -> checkpoints.Checkpoints:
+def open_checkpoints(directory: Directory) -> checkpoints.Checkpoints:
   """Opens the checkpoints of a run, to keep them as the applied config says.
 
   Args:

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments.config import gin_config
 from experiments.evaluation import by_length, calibration, inference, metrics
+from experiments.foundation.errors import UserError
 from experiments.pipeline import experiment, prediction
 from experiments.reporting import (
   mistakes_page,
@@ -88,9 +89,9 @@ def evaluate_run(
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     for name in _PICTURES:
-      png = (directory.report / f'{name}.png').read_bytes()
+      png = directory.report.file(f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = (directory.report / 'predictions.md').read_text(
+    markdown = directory.report.file('predictions.md').read_text(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)
@@ -181,15 +182,17 @@ def _ids(tokens, i: int) -> np.ndarray:
 def show_finished(directory: run_dir.RunDir) -> None:
   """Prints the results of a run that is done, as it did."""
   evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
-  path = directory.report / 'predictions.jsonl'
+  file = directory.report.file('predictions.jsonl')
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
-    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
+    text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
     lines = text.split('\n')
     examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+  except UserError:
+    raise
   except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', path, error)
+    logging.warning('%s is damaged: %s', file, error)
   print(_format(evaluation, examples))
   print(f'\nFinished before: {directory.path}. Nothing to do.')
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import pathlib
 import time
 import traceback
@@ -11,7 +10,7 @@ from typing import Any
 
 from experiments.backend import jax_setup
 from experiments.config import gin_config
-from experiments.foundation import cache, files, signals
+from experiments.foundation import cache, signals
 from experiments.foundation.errors import UserError
 from experiments.pipeline import (
   experiment,
@@ -134,7 +133,7 @@ def is_finished(directory: run_dir.RunDir, checked: gin_config.Config) -> bool:
   Raises:
     UserError: the directory holds a run with another config, or other files.
   """
-  if not os.path.isfile(directory.config):
+  if not directory.config.is_file():
     if not directory.is_free():
       raise UserError(
         f'--output_dir={directory.path}: not empty, and no run directory (it '
@@ -179,7 +178,10 @@ def _start_run(
   }
   run = directory.read_run()
   for what, now in identity.items():
-    if run.get(what, now) != now and any(directory.checkpoints.glob('*.npz')):
+    if (
+      run.get(what, now) != now
+      and checkpoints.Checkpoints(directory.checkpoints).steps()
+    ):
       raise UserError(
         f'--output_dir={directory.path}: the {what} changed since the run '
         'was started, so it cannot go on.\nPut it back, choose another '
@@ -202,7 +204,7 @@ def _start_run(
     error=None,
     **run_dir.provenance(),
   )
-  files.write_atomic(directory.config, checked.text)
+  directory.config.write(checked.text)
 
 
 def _train(
@@ -221,8 +223,8 @@ def _train(
     events.write(new)
     on_records(new)
 
-  run_events.take_back(directory.path, [])
-  with tensorboard.EventWriter(directory.path) as writer, events:
+  run_events.take_back(directory.root, [])
+  with tensorboard.EventWriter(directory.root) as writer, events:
     writer.session_start(
       tensorboard.run_hparams(checked.macros, checked.overrides),
       start_time=start,

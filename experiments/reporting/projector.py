@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from experiments.backend import layer_weights
-from experiments.foundation import files
+from experiments.foundation.directory import Directory
 from experiments.training import programs
 
 # As many as its page takes for t-SNE; and what a run may grow by.
@@ -46,7 +46,7 @@ def token_embeddings(model, weights, vocab_size: int) -> dict[str, np.ndarray]:
 
 
 def write_projector(
-  directory: pathlib.Path,
+  directory: Directory | pathlib.Path,
   *,
   embeddings: Mapping[str, np.ndarray],
   piece: Callable[[int], str],
@@ -74,7 +74,8 @@ def write_projector(
   """
   if not embeddings:
     return []
-  directory.mkdir(parents=True, exist_ok=True)
+  directory = Directory.at(directory)
+  directory.make()
   n_bytes = sum(4 * array.shape[1] for array in embeddings.values())
   n_rows = max(1, min(len(counts), _MAX_ROWS, _MAX_BYTES // n_bytes))
   ids, table = _tokens(piece, counts, n_rows)
@@ -96,8 +97,8 @@ def write_projector(
   # Last, since it names the others.
   contents[_CONFIG_NAME] = config
   for name, content in contents.items():
-    files.write_atomic(directory / name, content)
-  return [directory / name for name in contents]
+    directory.file(name).write(content)
+  return [directory.path / name for name in contents]
 
 
 @programs.keeping

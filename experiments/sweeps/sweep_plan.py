@@ -235,7 +235,7 @@ def owns_directory(trial: Trial) -> bool:
   """Tells whether the directory of a trial holds a run of its config."""
   config = run_dir.RunDir(trial.path).config
   try:
-    text = config.read_text(errors='replace')
+    text = config.read_text(encoding='utf-8-sig', errors='replace')
   except OSError:
     return False
   return text == trial.config.text or not gin_config.differences(
