@@ -12,7 +12,7 @@ import sys
 from absl import flags
 
 from experiments.commands import command_line, launcher_flags
-from experiments.config import gin_config
+from experiments.config import experiment, gin_config
 from experiments.foundation import signals
 from experiments.rundir import run_names
 
@@ -29,9 +29,9 @@ def main() -> None:
   # garbage among them.
   gc.set_threshold(20_000)
   if FLAGS.mode == 'eval':
-    from experiments.pipeline import runs
+    from experiments.commands import evaluate
 
-    runs.evaluate(pathlib.Path(FLAGS.output_dir))
+    evaluate.evaluate(pathlib.Path(FLAGS.output_dir))
   elif FLAGS.mode == 'predict':
     from experiments.commands import predict
 
@@ -49,24 +49,22 @@ def main() -> None:
 
 
 def _with_config() -> None:
-  checked = gin_config.check(
+  config = gin_config.check(
     gin_config.parse(FLAGS.gin_file, FLAGS.gin_bindings, FLAGS.gin_search_paths)
   )
   output_dir = pathlib.Path(
     FLAGS.output_dir
-    or run_names.default_output_dir(FLAGS.gin_file, dict(checked.overrides))
+    or run_names.default_output_dir(FLAGS.gin_file, dict(config.overrides))
   )
+  resolved = experiment.resolve(config)
   with signals.held():
-    from experiments.commands import dry_run
-    from experiments.pipeline import runs
+    from experiments.commands import dry_run, prepare, train
   if FLAGS.dry_run:
-    dry_run.show(checked, output_dir)
+    dry_run.show(resolved, output_dir)
   elif FLAGS.mode == 'prepare':
-    from experiments.commands import prepare
-
-    prepare.prepare(checked, FLAGS.source)
+    prepare.prepare(resolved, FLAGS.source)
   else:
-    runs.train(checked, output_dir, trust_init_from=FLAGS.trust_init_from)
+    train.train(resolved, output_dir, trust_init_from=FLAGS.trust_init_from)
 
 
 def _sweep() -> None:

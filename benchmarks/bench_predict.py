@@ -61,15 +61,14 @@ def measure(
   """
   from experiments.backend import jax_setup
   from experiments.commands import predict
-  from experiments.config import gin_config
-  from experiments.pipeline import prediction
+  from experiments.pipeline import run_config, saved_model
   from experiments.rundir import run_dir
   from experiments.text import tokenization
 
   directory = run_dir.RunDir(output_dir)
-  gin_config.apply(gin_config.check(gin_config.parse([str(directory.config)])))
+  experiment = run_config.load_experiment(directory)
   trax = jax_setup.start_jax(cache_dir=cache_dir)
-  classifier, _ = prediction.load_classifier(directory)
+  classifier, _ = saved_model.load_classifier(experiment, directory)
   vocabulary = tokenization.load_vocabulary(
     vocab_file=str(directory.vocabulary)
   )
@@ -77,13 +76,11 @@ def measure(
 
   def classify(some: Sequence[str]) -> None:
     answers = [{'text': each} for each in some]
-    predict.answer_texts(answers, classifier, vocabulary, labels)
+    predict.answer_texts(answers, experiment, classifier, vocabulary, labels)
 
   def classify_singly() -> None:
     for each in texts[:N_SINGLE]:
       classify([each])
-
-  from experiments.pipeline import experiment
 
   model = experiment.make_model(n_classes=len(labels), mode='eval')
   model.init_from_file(str(directory.model))

@@ -43,13 +43,15 @@ def svm_accuracy(train: Any, test: Any) -> tuple[float, float]:
 
 def rows(gin_flags: list[str], cache: Any) -> dict[str, Any]:
   """Returns texts and labels of 'train' and 'test'."""
-  from experiments.config import gin_config
-  from experiments.pipeline import experiment
+  from experiments.config import experiment, gin_config
+  from experiments.pipeline.data import open_source
 
   gin_files = [flag.removeprefix('--gin_file=') for flag in gin_flags[:1]]
   values = [flag.removeprefix('--gin_bindings=') for flag in gin_flags[1:]]
-  gin_config.apply(gin_config.check(gin_config.parse(gin_files, values)))
-  source = experiment.open_source(cache)
+  resolved = experiment.resolve(
+    gin_config.check(gin_config.parse(gin_files, values))
+  )
+  source = open_source(resolved.data, cache_dir=cache)
   found = {}
   for split in ('train', 'test'):
     batches = list(source.read(split))

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.config import gin_config
+from experiments.config import experiment, gin_config
 from experiments.foundation import cache
-from experiments.pipeline import experiment
+from experiments.pipeline.data import open_data
 
 _PUNCTUATION = re.compile(r"([.!?,'/()\";:-])")
 
@@ -37,12 +37,10 @@ def main() -> None:
   parser.add_argument('--gin_bindings', action='append', default=[])
   args = parser.parse_args()
 
-  gin_config.apply(
+  resolved = experiment.resolve(
     gin_config.check(gin_config.parse(args.gin_file, args.gin_bindings))
   )
-  source = experiment.open_source(cache.cache_dir())
-  vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
-  data = experiment.open_data(source, vocabulary, cache.cache_dir())
+  data = open_data(resolved, cache_dir=cache.cache_dir())
   args.directory.mkdir(parents=True, exist_ok=True)
   for split, tokens in (('train', data.train), ('test', data.test)):
     np.savez(
@@ -52,7 +50,7 @@ def main() -> None:
       labels=tokens.labels,
     )
     with open(args.directory / f'{split}.txt', 'w', encoding='utf-8') as file:
-      file.writelines(_lines(source, split))
+      file.writelines(_lines(data.source, split))
 
 
 if __name__ == '__main__':

@@ -8,52 +8,51 @@ from collections.abc import Iterator
 import numpy as np
 
 from experiments.backend import tensorflow_start
-from experiments.config import gin_config
+from experiments.config.experiment import Experiment
 from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
 from experiments.foundation import cache
-from experiments.pipeline import experiment, runs
+from experiments.pipeline import data, runs
+from experiments.pipeline.models import Models
 from experiments.reporting import text_plot
 from experiments.rundir import checkpoints, run_dir
 from experiments.text import tokenization as texts
 
 
-def show(checked: gin_config.Config, output_dir: pathlib.Path) -> None:
+def show(experiment: Experiment, output_dir: pathlib.Path) -> None:
   """Prints the config, the data, the buckets and the size of the model.
 
   Trains nothing and leaves nothing on disk: what a run would compute and keep
   is computed in a temporary directory.
 
   Args:
-    checked: the experiment.
+    experiment: what would be run.
     output_dir: where a run would write.
 
   Raises:
     UserError: as a run would.
   """
-  state = _state(checked, output_dir)
-  gin_config.apply(checked)
-  print(checked.text)
+  state = _state(experiment, output_dir)
+  print(experiment.config.text)
   with _temporary_directory() as aside:
-    source = _find_source()
+    source = _find_source(experiment)
     if source is None:
-      name = experiment.source_parameters()['name']
       print(
-        f'{name} is not prepared: a run makes or downloads it. Its size, '
-        'labels and buckets are known then.'
+        f'{experiment.data.name} is not prepared: a run makes or downloads it. '
+        'Its size, labels and buckets are known then.'
       )
     else:
       _show_source(source)
-      _show_buckets(source, aside)
-      _show_model(len(source.label_names))
-      _show_schedule()
+      _show_buckets(experiment, source, aside)
+      _show_model(experiment, len(source.label_names))
+      _show_schedule(experiment)
   print(f'Output directory: {output_dir} ({state})')
 
 
-def _state(checked: gin_config.Config, output_dir: pathlib.Path) -> str:
+def _state(experiment: Experiment, output_dir: pathlib.Path) -> str:
   """Tells what a run would do in the directory, unless it would refuse it."""
   directory = run_dir.RunDir(output_dir)
-  if runs.is_finished(directory, checked):
+  if runs.is_finished(directory, experiment.config):
     return 'finished before, so there is nothing to do'
   run_dir.check_writable(output_dir)
   steps = checkpoints.Checkpoints(directory.checkpoints).steps()
@@ -75,12 +74,12 @@ def _temporary_directory() -> Iterator[pathlib.Path]:
       tempfile.tempdir = before
 
 
-def _find_source() -> datasets.Source | None:
-  parameters = experiment.source_parameters()
-  source = known_datasets.recall(parameters, cache.cache_dir())
+def _find_source(experiment: Experiment) -> datasets.Source | None:
+  arguments = data.source_arguments(experiment.data)
+  source = known_datasets.recall(arguments, cache.cache_dir())
   if source is None:
     tensorflow_start.import_tensorflow()
-    source = datasets.find_source(**parameters)
+    source = datasets.find_source(**arguments)
   return source
 
 
@@ -91,16 +90,24 @@ def _show_source(source: datasets.Source) -> None:
   print(f'  labels: {", ".join(source.label_names)}\n')
 
 
-def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
-  vocabulary = _vocabulary(source, aside)
+def _show_buckets(
+  experiment: Experiment, source: datasets.Source, aside: pathlib.Path
+) -> None:
+  vocabulary = _vocabulary(experiment, source, aside)
   print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}\n')
   for split in source.splits:
-    arguments = {'source': source, 'split': split, 'vocabulary': vocabulary}
-    tokens = texts.find_tokens(**arguments, cache_dir=cache.cache_dir())
+    tokens = texts.find_tokens(
+      source=source,
+      split=split,
+      vocabulary=vocabulary,
+      cache_dir=cache.cache_dir(),
+    )
     if tokens is None:
-      tokens = texts.tokenize_split(**arguments, cache_dir=aside)
-    plan = experiment.batch_plan(
-      tokens.lengths, seed=0, is_trained=split == 'train'
+      tokens = texts.tokenize_split(
+        source=source, split=split, vocabulary=vocabulary, cache_dir=aside
+      )
+    plan = data.plan_batches(
+      experiment, tokens.lengths, seed=0, is_trained=split == 'train'
     )
     print(
       f'Buckets of {split}: {plan.batches_per_epoch:.1f} batches an epoch, '
@@ -117,39 +124,41 @@ def _show_buckets(source: datasets.Source, aside: pathlib.Path) -> None:
     print()
 
 
-def _vocabulary(source: datasets.Source, aside: pathlib.Path):
-  if gin_config.parameters('Tokenize')['vocab_file'] is None:
+def _vocabulary(
+  experiment: Experiment, source: datasets.Source, aside: pathlib.Path
+) -> texts.Vocabulary:
+  text, vocab_size = experiment.text, experiment.model.vocab_size
+  if text.vocab_file is None:
     found = texts.find_vocabulary(
       source=source,
+      vocab_size=vocab_size,
+      vocab_type=text.vocab_type,
+      lower_case=text.lower_case,
       cache_dir=cache.cache_dir(),
-      **experiment.vocabulary_parameters(),
     )
     if found is not None:
       return found
-  return experiment.open_vocabulary(source, aside)
+  return data.open_vocabulary(
+    text, source=source, vocab_size=vocab_size, cache_dir=aside
+  )
 
 
-def _show_model(n_classes: int) -> None:
+def _show_model(experiment: Experiment, n_classes: int) -> None:
   import jax
 
-  from experiments.backend import trax_repairs
-
-  trax_repairs.import_trax()
-  model = experiment.make_model(n_classes=n_classes, mode='train')
-  weights, _ = experiment.signatures(model)
+  weights, _ = Models(experiment, n_classes=n_classes).signatures('train')
   n_weights = sum(
     int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(weights)
   )
   print(f'Model: {n_weights:,} weights')
 
 
-def _show_schedule() -> None:
+def _show_schedule(experiment: Experiment) -> None:
   """Draws the learning rate of all steps, unless it is the same."""
-  schedule = gin_config.parameters('TrainTask').get('lr_schedule')
-  if schedule is None:
+  rate = experiment.make_schedule()
+  if rate is None:
     return
-  n_steps = gin_config.parameters('experiment')['n_steps']
-  rate = experiment.instance(schedule)
+  n_steps = experiment.optimization.n_steps
   # No more than a plot has columns: some schedules take long to ask.
   steps = np.unique(np.linspace(1, n_steps, 60).round().astype(int))
   rates = [float(rate(int(step))) for step in steps]

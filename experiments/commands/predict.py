@@ -9,10 +9,11 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from experiments.backend import jax_setup
+from experiments.config.experiment import BucketConfig, Experiment
 from experiments.evaluation import inference
 from experiments.foundation import cache
 from experiments.foundation.errors import UserError
-from experiments.pipeline import experiment, prediction, run_config
+from experiments.pipeline import prediction, run_config, saved_model
 from experiments.rundir import run_dir
 from experiments.text import tokenization
 
@@ -38,19 +39,21 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
       be classified; how many is in the message.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  run_config.apply_config(directory)
+  experiment = run_config.load_experiment(directory)
   jax_setup.start_jax(cache_dir=cache.cache_dir())
-  classifier, _ = prediction.load_classifier(directory)
-  vocabulary = experiment.run_vocabulary(directory.vocabulary)
+  classifier, _ = saved_model.load_classifier(experiment, directory)
+  vocabulary = tokenization.load_vocabulary(
+    vocab_file=str(directory.vocabulary), lower_case=experiment.text.lower_case
+  )
   labels = directory.read_run()['labels']
-  text_keys = experiment.source_parameters()['keys'][:-1]
+  text_keys = experiment.data.keys[:-1]
   n_lines = n_errors = 0
   with _open(input_path) as file:
     for lines in _chunks(file, _LINES_AT_ONCE):
       if not n_lines:
         is_json = _is_json(input_path, lines)
       answers = [_parse(line, is_json, text_keys) for line in lines]
-      answer_texts(answers, classifier, vocabulary, labels)
+      answer_texts(answers, experiment, classifier, vocabulary, labels)
       for answer in answers:
         print(json.dumps(answer, ensure_ascii=False))
         n_errors += 'error' in answer
@@ -129,6 +132,7 @@ def _parse(
 
 def answer_texts(
   answers: list[dict[str, Any]],
+  experiment: Experiment,
   classifier: inference.Classifier,
   vocabulary: tokenization.Vocabulary,
   labels: Sequence[str],
@@ -137,8 +141,9 @@ def answer_texts(
 
   Args:
     answers: those with a 'text' lose it and get the rest.
-    classifier: the model of the run, whose config is applied.
-    vocabulary: the vocabulary of the run.
+    experiment: of the run.
+    classifier: its model.
+    vocabulary: its vocabulary.
     labels: the classes by name.
   """
   open_answers = [answer for answer in answers if 'text' in answer]
@@ -146,6 +151,7 @@ def answer_texts(
     [answer.pop('text') for answer in open_answers],
     classifier=classifier,
     vocabulary=vocabulary,
+    max_tokens=experiment.text.max_tokens,
   )
   # As lists at once: one by one NumPy would take half of a short text's time.
   kept = found.is_kept.tolist()
@@ -162,12 +168,11 @@ def answer_texts(
       answer['label'] = labels[best_class]
       answer['probabilities'] = dict(zip(labels, row, strict=True))
     else:
-      answer['error'] = _wrong_length(n_tokens)
+      answer['error'] = _wrong_length(n_tokens, experiment.buckets)
     answer['n_tokens'] = n_tokens
 
 
-def _wrong_length(n_tokens: int) -> str:
-  limits = experiment.buckets()
-  if n_tokens < (limits['min_length'] or 0):
-    return f'{n_tokens} tokens, at least {limits["min_length"]} are needed'
-  return f'{n_tokens} tokens, at most {limits["max_length"]} are taken'
+def _wrong_length(n_tokens: int, limits: BucketConfig) -> str:
+  if n_tokens < limits.min_length:
+    return f'{n_tokens} tokens, at least {limits.min_length} are needed'
+  return f'{n_tokens} tokens, at most {limits.max_length} are taken'

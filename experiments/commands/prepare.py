@@ -1,16 +1,15 @@
 """What --mode=prepare does."""
 
 from experiments.backend import tensorflow_start
-from experiments.config import gin_config
+from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
-from experiments.pipeline import experiment
 
 
-def prepare(checked: gin_config.Config, source: str) -> None:
+def prepare(experiment: Experiment, source: str) -> None:
   """Imports a CSV copy of AG News as the data set that TFDS would make.
 
   Args:
-    checked: the experiment, for its DATASET and DATA_DIR.
+    experiment: of which DATASET and DATA_DIR count.
     source: the .tar.gz, or a directory with train.csv and test.csv.
 
   Raises:
@@ -18,15 +17,13 @@ def prepare(checked: gin_config.Config, source: str) -> None:
   """
   from experiments.datasets import ag_news
 
-  gin_config.apply(checked)
-  parameters = experiment.source_parameters()
-  if parameters['name'].partition(':')[0] != 'ag_news_subset':
+  if experiment.data.name.partition(':')[0] != 'ag_news_subset':
     raise UserError(
       f'--mode=prepare makes ag_news_subset, and DATASET is '
-      f'{parameters["name"]!r}. Give --gin_file=gin/agnews.gin.'
+      f'{experiment.data.name!r}. Give --gin_file=gin/agnews.gin.'
     )
   tensorflow_start.import_tensorflow()
   imported = ag_news.prepare_ag_news(
-    source_path=source, data_dir=parameters['data_dir']
+    source_path=source, data_dir=experiment.data.data_dir
   )
   print(f'Prepared: {imported.path}')

@@ -1,8 +1,9 @@
 """Finds, parses, checks and renders the gin config of an experiment.
 
 `parse` is quick and imports neither TensorFlow, JAX nor trax; `check` imports
-trax, knows every configurable, and returns the whole config as one text, which
-`apply` gives to gin. A config that passes trains what it says.
+trax, knows every configurable, and returns the whole config as one text, of
+which `experiment.resolve` makes values. A config that passes trains what it
+says.
 """
 
 import dataclasses
@@ -150,7 +151,7 @@ def check(parsed: ParsedConfig) -> Config:
   """Checks a parsed config against trax's configurables.
 
   Imports trax, and the modules that the config imports. Leaves gin's own state
-  as it is: `apply` changes that.
+  as it is.
 
   Raises:
     UserError: as `resolve`.
@@ -186,30 +187,6 @@ def resolve(parsed: ParsedConfig) -> Resolved:
     consumed=consumed,
     flags=tuple(b.key for b in bindings if b.source == parsed.n_files),
   )
-
-
-def apply(config: Config) -> None:
-  """Clears gin and gives it the config, so that configurables take values."""
-  import gin
-
-  configurables.register()
-  gin.clear_config()
-  gin.parse_config(config.text)
-
-
-def parameters(name: str) -> dict[str, Any]:
-  """Returns what the applied config gives a configurable.
-
-  Args:
-    name: the configurable, such as 'BucketByLength' or 'experiment'.
-
-  Returns:
-    Values by parameter; `@x` is the configurable itself, to be called, `@x()`
-    what calling it returned.
-  """
-  import gin
-
-  return gin.get_bindings(configurables.complete(name))
 
 
 def differences(old_text: str, new_text: str) -> list[str]:

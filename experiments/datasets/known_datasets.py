@@ -18,7 +18,6 @@ import experiments
 from experiments.datasets import slices, storage
 from experiments.datasets.source import Source
 from experiments.foundation import files
-from experiments.foundation.directory import Directory
 
 
 def recall(arguments: dict[str, Any], cache_dir: pathlib.Path) -> Source | None:
@@ -73,7 +72,7 @@ def remember(
   with contextlib.suppress(OSError):
     entry.parent.mkdir(parents=True, exist_ok=True)
     # Or of one that writes the same just now, and can do without.
-    Directory(entry.parent).remove_unfinished(entry.name.__eq__)
+    files.remove_unfinished(entry.parent, entry.name)
     files.write_atomic(entry, json.dumps(record))
 
 

@@ -1,12 +1,40 @@
 """Forward passes: over a whole split, and over a user's texts."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments.batching import batches
-from experiments.training import programs
+
+
+def compiled_forward(
+  model,
+  *,
+  tracing: Callable[
+    [], contextlib.AbstractContextManager
+  ] = contextlib.nullcontext,
+) -> Callable:
+  """Makes the forward pass of a model, compiled for each shape of inputs.
+
+  Args:
+    model: trax layer from token ids to log-probabilities, mode 'eval'.
+    tracing: entered while code of its layers runs.
+
+  Returns:
+    `forward(weights, state, inputs) -> log_probs` with inputs int32 [batch,
+    length], 0 is padding, and log_probs float32 [batch, n_classes].
+  """
+  import jax
+
+  def forward(weights, state, inputs):
+    key = jax.random.PRNGKey(0)
+    with tracing():
+      log_probs, _ = model.pure_fn(inputs, weights, state, key)
+    return log_probs
+
+  return jax.jit(forward)
 
 
 class Classifier:
@@ -21,6 +49,7 @@ class Classifier:
     self,
     model,
     *,
+    forward: Callable,
     weights,
     state,
     boundaries: Sequence[int],
@@ -32,6 +61,7 @@ class Classifier:
 
     Args:
       model: trax layer from token ids to log-probabilities, mode 'eval'.
+      forward: its forward pass, from `compiled_forward`.
       weights: its weights.
       state: its state.
       boundaries: padded lengths of the buckets, as in training.
@@ -39,14 +69,7 @@ class Classifier:
       min_length: shorter examples are left out; None keeps them.
       max_length: longer examples are left out; None keeps them.
     """
-    import jax
-
-    def forward(weights, state, inputs):
-      key = jax.random.PRNGKey(0)
-      log_probs, _ = model.pure_fn(inputs, weights, state, key)
-      return log_probs
-
-    self._forward = programs.kept('forward', lambda: jax.jit(forward))
+    self._forward = forward
     self.model, self.weights, self._state = model, weights, state
     self._buckets: dict[str, Any] = {
       'boundaries': boundaries,

@@ -1,4 +1,4 @@
-"""The error that a user can put right."""
+"""The error that a user can put right, and what ends a run early."""
 
 
 class UserError(ValueError):
@@ -8,3 +8,18 @@ class UserError(ValueError):
   on one to three lines. The launcher prints it alone, without a traceback, and
   exits with status 2.
   """
+
+
+class EndOfRun(BaseException):
+  """Ends a run before its last step, and says how: a base for others.
+
+  Anything else that ends a run makes it 'failed'. Ctrl-C, which Python raises
+  itself, counts as 'interrupted'.
+
+  Attributes:
+    run_status: the status in run.json, one of those in `rundir.run_dir`.
+    step: training steps done; None: as many as the newest checkpoint has.
+  """
+
+  run_status: str
+  step: int | None = None

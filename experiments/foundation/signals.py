@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
+from experiments.foundation.errors import EndOfRun
 
-class Terminated(BaseException):
+
+class Terminated(EndOfRun):
   """SIGTERM; what KeyboardInterrupt is for Ctrl-C."""
 
   run_status = 'interrupted'
 
 
-class Interrupted(Exception):
+class Interrupted(EndOfRun, Exception):
   """A signal ended a run in order, with a checkpoint."""
 
   run_status = 'interrupted'

@@ -6,12 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.evaluation import inference
-from experiments.foundation.errors import UserError
-from experiments.pipeline import experiment, saved_model
+from experiments.pipeline.data import cut
 from experiments.reporting import report
-from experiments.rundir import run_dir
 from experiments.text import tokenization
-from experiments.training import programs
 
 
 class Classified(NamedTuple):
@@ -33,51 +30,19 @@ def classify(
   *,
   classifier: inference.Classifier,
   vocabulary: tokenization.Vocabulary,
+  max_tokens: int | None,
 ) -> Classified:
-  """Classifies texts by the model of a run, whose config is applied.
+  """Classifies texts by the model of a run.
 
   Args:
     texts: the texts.
     classifier: the model of the run.
     vocabulary: the vocabulary of the run.
+    max_tokens: how many tokens a longer text keeps; None: all.
   """
-  tokens = experiment.cut(tokenization.tokens_of(texts, vocabulary))
+  tokens = cut(tokenization.tokens_of(texts, vocabulary), max_tokens)
   log_probs, is_kept = classifier.log_probs(tokens)
   return Classified(is_kept, _probabilities(log_probs), tokens.lengths)
-
-
-def load_classifier(
-  directory: run_dir.RunDir,
-) -> tuple[inference.Classifier, int]:
-  """Loads the model of a run, whose config is applied.
-
-  Args:
-    directory: a run directory.
-
-  Returns:
-    The classifier, and the step of its checkpoint.
-
-  Raises:
-    UserError: there is no checkpoint, or it does not fit the model.
-  """
-  saved = saved_model.load(directory)
-  model = experiment.make_model(
-    n_classes=len(directory.read_run()['labels']), mode='eval'
-  )
-  weights, state = map(
-    saved_model.fill,
-    programs.kept('signatures', lambda: experiment.signatures(model)),
-    (saved.weights, saved.state),
-  )
-  if weights is None or state is None:
-    raise UserError(
-      f'The checkpoint in {directory.checkpoints} does not fit the model: the '
-      'code of the model has changed since it was trained.'
-    )
-  classifier = inference.Classifier(
-    model, weights=weights, state=state, **experiment.buckets()
-  )
-  return classifier, saved.step
 
 
 def describe(

@@ -9,7 +9,7 @@ import os
 import pathlib
 import sys
 
-from experiments.config import gin_config
+from experiments.config import experiment, gin_config
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 
@@ -17,8 +17,8 @@ from experiments.rundir import run_dir
 _UNPICKLING = 'trax.rl'
 
 
-def apply_config(directory: run_dir.RunDir) -> None:
-  """Gives the config of a run to gin.
+def load_experiment(directory: run_dir.RunDir) -> experiment.Experiment:
+  """Reads the experiment of a run.
 
   Args:
     directory: a run directory.
@@ -40,7 +40,7 @@ def apply_config(directory: run_dir.RunDir) -> None:
         f'{statement.place}: a classifier needs no {statement.module}, which '
         'can run what a file contains.'
       )
-  gin_config.apply(gin_config.check(parsed))
+  return experiment.resolve(gin_config.check(parsed))
 
 
 def _is_within(module: str, directory: pathlib.Path) -> bool:

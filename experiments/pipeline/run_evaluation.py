@@ -3,13 +3,14 @@
 import json
 import logging
 import time
+from typing import NamedTuple
 
 import numpy as np
 
-from experiments.config import gin_config
+from experiments.config.experiment import Experiment
 from experiments.evaluation import by_length, calibration, inference, metrics
-from experiments.foundation.errors import UserError
-from experiments.pipeline import experiment, prediction
+from experiments.pipeline import prediction
+from experiments.pipeline.data import Data
 from experiments.reporting import (
   mistakes_page,
   projector,
@@ -18,7 +19,7 @@ from experiments.reporting import (
   tensorboard,
 )
 from experiments.rundir import metric_log, run_dir
-from experiments.training import programs
+from experiments.training.context import Keep, keep_nothing
 
 _N_SHOWN_PREDICTIONS = 5
 # Of the report, what TensorBoard shows as well.
@@ -26,22 +27,43 @@ _PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
 _IDS_AT_ONCE = 2**20
 
 
+class Results(NamedTuple):
+  """What came of a run.
+
+  Attributes:
+    evaluation: the exact evaluation.
+    examples: some of its predictions.
+    step: training steps that the model has seen; None: not known, of a run
+      that an earlier version of this project finished.
+    n_steps: training steps that the run has done.
+    is_old: whether the run was finished before, and nothing was done.
+  """
+
+  evaluation: metrics.Evaluation
+  examples: list[report.Prediction]
+  step: int | None
+  n_steps: int
+  is_old: bool = False
+
+
 def evaluate_run(
+  experiment: Experiment,
+  *,
   directory: run_dir.RunDir,
-  data: experiment.Data,
+  data: Data,
   classifier: inference.Classifier,
   step: int,
-) -> str:
+  keep: Keep = keep_nothing,
+) -> Results:
   """Evaluates a run exactly, and writes what comes of it to its directory.
 
   Args:
+    experiment: of the run.
     directory: of the run.
     data: its data; the test split is what counts.
     classifier: its model.
     step: training steps that the model has seen.
-
-  Returns:
-    The results, as text for a terminal.
+    keep: gives what an earlier run has made.
   """
   log_probs, kept = classifier.log_probs(data.test)
   n_dropped = int(np.sum(~kept))
@@ -79,8 +101,8 @@ def evaluate_run(
     mistakes=_worst_mistakes(data, log_probs, kept),
     predictions=examples,
   )
-  if gin_config.parameters('experiment')['projector']:
-    _write_projector(directory, data, classifier)
+  if experiment.run.projector:
+    _write_projector(experiment, directory, data, classifier, keep)
   values = {
     f'exact/{name}': value for name, value in evaluation.scalars().items()
   }
@@ -89,9 +111,9 @@ def evaluate_run(
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     for name in _PICTURES:
-      png = directory.report.file(f'{name}.png').read_bytes()
+      png = (directory.report / f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = directory.report.file('predictions.md').read_text(
+    markdown = (directory.report / 'predictions.md').read_text(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)
@@ -108,12 +130,13 @@ def evaluate_run(
       for name, value in values.items()
     ]
   )
-  directory.write_run(metrics=evaluation.to_dict())
-  return _format(evaluation, examples)
+  directory.write_run(metrics=evaluation.to_dict(), evaluated_step=step)
+  n_steps = directory.read_run().get('steps', step)
+  return Results(evaluation, examples, step, n_steps)
 
 
 def _worst_mistakes(
-  data: experiment.Data, log_probs: np.ndarray, kept: np.ndarray
+  data: Data, log_probs: np.ndarray, kept: np.ndarray
 ) -> list[mistakes_page.Mistake]:
   """Returns those in which the model is surest, the surest first.
 
@@ -146,9 +169,11 @@ def _worst_mistakes(
 
 
 def _write_projector(
+  experiment: Experiment,
   directory: run_dir.RunDir,
-  data: experiment.Data,
+  data: Data,
   classifier: inference.Classifier,
+  keep: Keep,
 ) -> None:
   """Writes the embeddings for TensorBoard, with how common tokens are."""
   projector.write_projector(
@@ -156,15 +181,16 @@ def _write_projector(
     embeddings=projector.token_embeddings(
       classifier.model,
       classifier.weights,
-      gin_config.parameters('experiment')['vocab_size'],
+      experiment.model.vocab_size,
     ),
-    piece=data.vocabulary.piece,
-    counts=_token_counts(data),
+    tokens=keep(
+      ('token_table', data.source.fingerprint, data.vocabulary.identity),
+      lambda: projector.TokenTable(data.vocabulary.piece, _token_counts(data)),
+    ),
   )
 
 
-@programs.keeping
-def _token_counts(data: experiment.Data) -> np.ndarray:
+def _token_counts(data: Data) -> np.ndarray:
   """Returns int64 [tokens], how often each is in the train split."""
   ids, size = data.train.ids, data.vocabulary.size
   counts = np.zeros(size, np.int64)
@@ -179,28 +205,26 @@ def _ids(tokens, i: int) -> np.ndarray:
   return np.asarray(tokens.ids[start : start + tokens.lengths[i]])
 
 
-def show_finished(directory: run_dir.RunDir) -> None:
-  """Prints the results of a run that is done, as it did."""
-  evaluation = metrics.Evaluation.from_dict(directory.read_run()['metrics'])
-  file = directory.report.file('predictions.jsonl')
+def read_results(directory: run_dir.RunDir) -> Results:
+  """Reads the results of a finished run.
+
+  Args:
+    directory: of the run.
+  """
+  run = directory.read_run()
+  path = directory.report / 'predictions.jsonl'
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
-    text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
+    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
     lines = text.split('\n')
     examples = [report.Prediction(**json.loads(line)) for line in lines if line]
-  except UserError:
-    raise
   except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', file, error)
-  print(_format(evaluation, examples))
-  print(f'\nFinished before: {directory.path}. Nothing to do.')
-
-
-def _format(
-  evaluation: metrics.Evaluation, examples: list[report.Prediction]
-) -> str:
-  return (
-    f'{report.format_evaluation(evaluation)}\n\n'
-    f'{report.format_predictions(examples)}'
+    logging.warning('%s is damaged: %s', path, error)
+  return Results(
+    metrics.Evaluation.from_dict(run['metrics']),
+    examples,
+    run.get('evaluated_step'),
+    run['steps'],
+    is_old=True,
   )

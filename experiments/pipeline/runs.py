@@ -1,107 +1,92 @@
-"""One run, from its config to its results; and the evaluation of one."""
+"""One run, from an experiment to its results; and the evaluation of one."""
 
 import contextlib
+import dataclasses
 import logging
+import os
 import pathlib
 import time
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Iterator
 
 from experiments.backend import jax_setup
 from experiments.config import gin_config
-from experiments.foundation import cache, signals
-from experiments.foundation.errors import UserError
+from experiments.config.experiment import Experiment
+from experiments.foundation import cache, files
+from experiments.foundation.errors import EndOfRun, UserError
 from experiments.pipeline import (
-  experiment,
-  prediction,
+  loops,
   run_config,
   run_evaluation,
+  saved_model,
   warm_start,
 )
+from experiments.pipeline.data import Data, open_data
+from experiments.pipeline.models import Models
+from experiments.pipeline.run_evaluation import Results
 from experiments.reporting import run_events, tensorboard
 from experiments.rundir import checkpoints, metric_log, run_dir
+from experiments.training.context import RunContext
+from experiments.training.update import Start
 
 
 def train(
-  checked: gin_config.Config,
+  experiment: Experiment,
   output_dir: pathlib.Path,
-  on_records: Callable[[list[metric_log.Record]], None] = lambda new: None,
   *,
+  context: RunContext,
   trust_init_from: bool = False,
-) -> None:
-  """Trains, evaluates on the whole test split and shows predictions.
+) -> Results:
+  """Trains, and evaluates on the whole test split.
 
-  Goes on where an earlier process stopped. Results go to stdout, once they are
-  safe on disk.
+  Goes on where an earlier process stopped.
 
   Args:
-    checked: the experiment.
+    experiment: what to train.
     output_dir: the run directory; made if missing.
-    on_records: told of new records, and first of those from before; what it
-      raises ends the run, with the error's `run_status`.
+    context: what the run may reuse, where it reports, when it stops.
     trust_init_from: whether `experiment.init_from` may name a file whose
       reading can run code.
+
+  Returns:
+    The results, which are safe on disk; those of a finished run as they were.
 
   Raises:
     UserError: the data, the vocabulary or the directory will not do, or the
       loss diverged.
-    training.Interrupted: Ctrl-C or SIGTERM; there is a checkpoint.
+    signals.Interrupted: Ctrl-C or SIGTERM; there is a checkpoint.
   """
   directory = run_dir.RunDir(output_dir)
-  if is_finished(directory, checked):
-    run_evaluation.show_finished(directory)
-    return
+  if is_finished(directory, experiment.config):
+    return run_evaluation.read_results(directory)
   run_dir.check_writable(directory.path)
   directory.check_unlocked()
-  gin_config.apply(checked)
-  jax_setup.start_jax(cache_dir=cache.cache_dir())
-  source = experiment.open_source(cache.cache_dir())
-  vocabulary = experiment.open_vocabulary(source, cache.cache_dir())
-  data = experiment.open_data(source, vocabulary, cache.cache_dir())
-  _check_model(len(source.label_names))
-  saved = checkpoints.Checkpoints(directory.checkpoints)
-  weights = None
-  if not saved.steps():
-    weights = warm_start.load(data, trust=trust_init_from)
-  with signals.StopSignal() as stop_signal, directory.locked():
-    if is_finished(directory, checked):
-      run_evaluation.show_finished(directory)
-      return
-    _start_run(directory, checked, data)
-    before = directory.read_run().get('seconds', 0.0)
-    start = time.monotonic()
-
-    def note(status: str, **fields: Any) -> None:
-      directory.write_run(
-        status=status,
-        end=run_dir.now(),
-        seconds=round(before + time.monotonic() - start, 3),
-        **fields,
+  cache_dir = cache.cache_dir()
+  jax_setup.start_jax(cache_dir=cache_dir)
+  data = open_data(experiment, cache_dir=cache_dir, keep=context.keep)
+  models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
+  _check_model(models)
+  start = None
+  if not checkpoints.Checkpoints(directory.checkpoints).steps():
+    start = warm_start.load(
+      experiment, data=data, models=models, trust=trust_init_from
+    )
+  with context.stop_signal, directory.locked():
+    if is_finished(directory, experiment.config):
+      return run_evaluation.read_results(directory)
+    _start_run(directory, experiment, data)
+    with _recorded_end(directory):
+      return _train_and_evaluate(
+        experiment,
+        directory=directory,
+        data=data,
+        models=models,
+        start=start,
+        context=context,
       )
 
-    try:
-      results = _train(
-        directory, checked, data, weights, stop_signal, on_records
-      )
-    except BaseException as error:
-      status = _status_of(error)
-      with _logging_failure():
-        note(
-          status,
-          steps=getattr(error, 'step', None) or max(saved.steps(), default=0),
-          error=None
-          if status in (run_dir.INTERRUPTED, run_dir.PRUNED)
-          else ''.join(traceback.format_exception_only(error)).strip(),
-        )
-      raise
-    note(run_dir.FINISHED, error=None)
-  print(results)
-  print(f'\nRun directory: {directory.path}')
-  print(f'TensorBoard:   tensorboard --logdir={directory.path.parent}')
 
-
-def evaluate(output_dir: pathlib.Path) -> None:
+def evaluate(output_dir: pathlib.Path) -> Results:
   """Evaluates a run on the whole test split and writes its report anew.
 
   Args:
@@ -111,29 +96,34 @@ def evaluate(output_dir: pathlib.Path) -> None:
     UserError: it is none, or its data cannot be had.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  run_config.apply_config(directory)
-  jax_setup.start_jax(cache_dir=cache.cache_dir())
-  vocabulary = experiment.run_vocabulary(directory.vocabulary)
-  source = experiment.open_source(cache.cache_dir())
-  data = experiment.open_data(source, vocabulary, cache.cache_dir())
-  classifier, step = prediction.load_classifier(directory)
+  experiment = run_config.load_experiment(directory)
+  cache_dir = cache.cache_dir()
+  jax_setup.start_jax(cache_dir=cache_dir)
+  data = open_data(
+    experiment, cache_dir=cache_dir, vocabulary_path=directory.vocabulary
+  )
+  classifier, step = saved_model.load_classifier(experiment, directory)
   with directory.locked():
-    results = run_evaluation.evaluate_run(directory, data, classifier, step)
-  print(results)
-  print(f'\nEvaluated at step {step}: {directory.report}')
+    return run_evaluation.evaluate_run(
+      experiment,
+      directory=directory,
+      data=data,
+      classifier=classifier,
+      step=step,
+    )
 
 
-def is_finished(directory: run_dir.RunDir, checked: gin_config.Config) -> bool:
+def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
   """Tells whether a run is done.
 
   Args:
     directory: the run directory, which need not exist.
-    checked: the experiment.
+    config: the experiment.
 
   Raises:
     UserError: the directory holds a run with another config, or other files.
   """
-  if not directory.config.is_file():
+  if not os.path.isfile(directory.config):
     if not directory.is_free():
       raise UserError(
         f'--output_dir={directory.path}: not empty, and no run directory (it '
@@ -142,7 +132,7 @@ def is_finished(directory: run_dir.RunDir, checked: gin_config.Config) -> bool:
     return False
   differences = gin_config.differences(
     directory.config.read_text(encoding='utf-8-sig', errors='replace'),
-    checked.text,
+    config.text,
   )
   if differences:
     raise UserError(
@@ -153,10 +143,17 @@ def is_finished(directory: run_dir.RunDir, checked: gin_config.Config) -> bool:
   return directory.read_run().get('status') == run_dir.FINISHED
 
 
-def _check_model(n_classes: int) -> None:
+def status_of(error: BaseException) -> str:
+  """Returns what run.json says of a run that an error has ended."""
+  if isinstance(error, KeyboardInterrupt):
+    return run_dir.INTERRUPTED
+  return error.run_status if isinstance(error, EndOfRun) else run_dir.FAILED
+
+
+def _check_model(models: Models) -> None:
   """Refuses sizes that do not go together before there is a run directory."""
   try:
-    experiment.make_model(n_classes=n_classes, mode='train')
+    models.train  # noqa: B018 (makes it)
   except UserError:
     raise
   except Exception:
@@ -165,7 +162,7 @@ def _check_model(n_classes: int) -> None:
 
 
 def _start_run(
-  directory: run_dir.RunDir, checked: gin_config.Config, data: experiment.Data
+  directory: run_dir.RunDir, experiment: Experiment, data: Data
 ) -> None:
   """Writes what is known before step 1.
 
@@ -178,10 +175,7 @@ def _start_run(
   }
   run = directory.read_run()
   for what, now in identity.items():
-    if (
-      run.get(what, now) != now
-      and checkpoints.Checkpoints(directory.checkpoints).steps()
-    ):
+    if run.get(what, now) != now and any(directory.checkpoints.glob('*.npz')):
       raise UserError(
         f'--output_dir={directory.path}: the {what} changed since the run '
         'was started, so it cannot go on.\nPut it back, choose another '
@@ -191,8 +185,8 @@ def _start_run(
   directory.store_vocabulary(data.vocabulary.path)
   directory.write_run(
     status=run_dir.RUNNING,
-    overrides=dict(checked.overrides),
-    seed=checked.macros.get('SEED'),
+    overrides=dict(experiment.config.overrides),
+    seed=experiment.config.macros.get('SEED'),
     start=run.get('start', run_dir.now()),
     end=None,
     steps=run.get('steps', 0),
@@ -204,67 +198,110 @@ def _start_run(
     error=None,
     **run_dir.provenance(),
   )
-  directory.config.write(checked.text)
-
-
-def _train(
-  directory: run_dir.RunDir,
-  checked: gin_config.Config,
-  data: experiment.Data,
-  weights: warm_start.Start | None,
-  stop_signal: signals.StopSignal,
-  on_records: Callable[[list[metric_log.Record]], None],
-) -> str:
-  """Trains and evaluates; returns the results as text."""
-  start = time.time()
-  events = run_events.RunEvents(directory)
-
-  def record(new: list[metric_log.Record]) -> None:
-    events.write(new)
-    on_records(new)
-
-  run_events.take_back(directory.root, [])
-  with tensorboard.EventWriter(directory.root) as writer, events:
-    writer.session_start(
-      tensorboard.run_hparams(checked.macros, checked.overrides),
-      start_time=start,
-    )
-    writer.text('config.gin', tensorboard.code_block(checked.text), 0)
-    try:
-      loop = experiment.make_loop(
-        data,
-        checkpoints=experiment.open_checkpoints(directory.checkpoints),
-        records=metric_log.Records(directory.metrics),
-        counted=events.histograms,
-        start=weights,
-        stop_signal=stop_signal,
-        on_records=record,
-      )
-      loop.run()
-      directory.write_run(steps=loop.step)
-      loop.take_best()
-      loop.export(directory.model)
-      classifier, step = prediction.load_classifier(directory)
-      results = run_evaluation.evaluate_run(directory, data, classifier, step)
-    except BaseException as error:
-      # TensorBoard believes the first end of a session: only one that is final.
-      with _logging_failure():
-        writer.session_end(_status_of(error), end_time=time.time())
-      raise
-    writer.session_end(run_dir.FINISHED, end_time=time.time())
-  return results
+  files.write_atomic(directory.config, experiment.config.text)
 
 
 @contextlib.contextmanager
-def _logging_failure():
+def _recorded_end(directory: run_dir.RunDir) -> Iterator[None]:
+  """Writes to run.json how what is done within has ended."""
+  before = directory.read_run().get('seconds', 0.0)
+  start = time.monotonic()
+
+  def note(status: str, **fields) -> None:
+    directory.write_run(
+      status=status,
+      end=run_dir.now(),
+      seconds=round(before + time.monotonic() - start, 3),
+      **fields,
+    )
+
+  try:
+    yield
+  except BaseException as error:
+    status = status_of(error)
+    step = error.step if isinstance(error, EndOfRun) else None
+    if step is None:
+      saved = checkpoints.Checkpoints(directory.checkpoints)
+      step = max(saved.steps(), default=0)
+    reason = None
+    if status not in (run_dir.INTERRUPTED, run_dir.PRUNED):
+      reason = ''.join(traceback.format_exception_only(error)).strip()
+    with _logged_failure():
+      note(status, steps=step, error=reason)
+    raise
+  note(run_dir.FINISHED, error=None)
+
+
+def _train_and_evaluate(
+  experiment: Experiment,
+  *,
+  directory: run_dir.RunDir,
+  data: Data,
+  models: Models,
+  start: Start | None,
+  context: RunContext,
+) -> Results:
+  """Trains, exports and evaluates in a directory that is ready for it."""
+  with _session(experiment, directory), run_events.RunEvents(directory) as tb:
+
+    def record(new: list[metric_log.Record]) -> None:
+      tb.write(new)
+      context.on_records(new)
+
+    loop = loops.make_loop(
+      experiment,
+      data=data,
+      models=models,
+      directory=directory,
+      start=start,
+      counted=tb.histograms,
+      context=dataclasses.replace(context, on_records=record),
+    )
+    loop.run()
+    directory.write_run(steps=loop.step)
+    loop.take_best()
+    loop.export(directory.model)
+    classifier, step = saved_model.load_classifier(
+      experiment, directory, models=models, keep=context.keep
+    )
+    return run_evaluation.evaluate_run(
+      experiment,
+      directory=directory,
+      data=data,
+      classifier=classifier,
+      step=step,
+      keep=context.keep,
+    )
+
+
+@contextlib.contextmanager
+def _session(
+  experiment: Experiment, directory: run_dir.RunDir
+) -> Iterator[None]:
+  """Writes for TensorBoard what a run is, and at last how it has ended."""
+  start = time.time()
+  config = experiment.config
+  run_events.take_back(directory.path, [])
+  with tensorboard.EventWriter(directory.path) as writer:
+    writer.session_start(
+      tensorboard.run_hparams(config.macros, config.overrides),
+      start_time=start,
+    )
+    writer.text('config.gin', tensorboard.code_block(config.text), 0)
+    try:
+      yield
+    except BaseException as error:
+      # TensorBoard believes the first end of a session: only one that is final.
+      with _logged_failure():
+        writer.session_end(status_of(error), end_time=time.time())
+      raise
+    writer.session_end(run_dir.FINISHED, end_time=time.time())
+
+
+@contextlib.contextmanager
+def _logged_failure() -> Iterator[None]:
   """Logs an error of the disk where another one is about to be raised."""
   try:
     yield
   except OSError as error:
     logging.warning('How the run ended could not be written: %s', error)
-
-
-def _status_of(error: BaseException) -> str:
-  if isinstance(error, KeyboardInterrupt):
-    return run_dir.INTERRUPTED
-  return getattr(error, 'run_status', run_dir.FAILED)

@@ -1,12 +1,16 @@
-"""The model of a run, as its checkpoints hold it."""
+"""The model of a run, as its checkpoints hold it, ready to be asked."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.config.experiment import Experiment
+from experiments.evaluation import inference
 from experiments.foundation.errors import UserError
+from experiments.pipeline.models import Models
 from experiments.rundir import checkpoints, run_dir
 from experiments.training import loop_state
+from experiments.training.context import Keep, keep_nothing
 
 
 class SavedModel(NamedTuple):
@@ -43,6 +47,52 @@ def load(directory: run_dir.RunDir) -> SavedModel:
       f'--output_dir={directory.path}'
     )
   return SavedModel(checkpoint.step, *loop_state.evaluated_leaves(checkpoint))
+
+
+def load_classifier(
+  experiment: Experiment,
+  directory: run_dir.RunDir,
+  *,
+  models: Models | None = None,
+  keep: Keep = keep_nothing,
+) -> tuple[inference.Classifier, int]:
+  """Loads the model of a run.
+
+  Args:
+    experiment: of the run.
+    directory: of the run.
+    models: its models, if they are made already.
+    keep: gives what an earlier run has compiled.
+
+  Returns:
+    The classifier, and the step of its checkpoint.
+
+  Raises:
+    UserError: there is no checkpoint, or it does not fit the model.
+  """
+  saved = load(directory)
+  n_classes = len(directory.read_run()['labels'])
+  models = models or Models(experiment, n_classes=n_classes, keep=keep)
+  weights, state = map(
+    fill, models.signatures('eval'), (saved.weights, saved.state)
+  )
+  if weights is None or state is None:
+    raise UserError(
+      f'The checkpoint in {directory.checkpoints} does not fit the model: the '
+      'code of the model has changed since it was trained.'
+    )
+  forward = keep(
+    ('forward', n_classes),
+    lambda: inference.compiled_forward(models.eval, tracing=experiment.bound),
+  )
+  classifier = inference.Classifier(
+    models.eval,
+    forward=forward,
+    weights=weights,
+    state=state,
+    **experiment.buckets.as_arguments(),
+  )
+  return classifier, saved.step
 
 
 def fill(tree: Any, leaves: list[np.ndarray]) -> Any:

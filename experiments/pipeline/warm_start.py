@@ -2,20 +2,25 @@
 
 import os
 import pathlib
-from typing import Any
 
-from experiments.config import gin_config
+from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
-from experiments.pipeline import experiment, saved_model
+from experiments.pipeline import saved_model
+from experiments.pipeline.data import Data
+from experiments.pipeline.models import Models
 from experiments.rundir import run_dir
 from experiments.training.update import Start
 
 
-def load(data: experiment.Data, *, trust: bool) -> Start | None:
-  """Loads what the applied config's `experiment.init_from` names.
+def load(
+  experiment: Experiment, *, data: Data, models: Models, trust: bool
+) -> Start | None:
+  """Loads what the experiment's `init_from` names.
 
   Args:
-    data: what will be trained on.
+    experiment: what will be trained.
+    data: what it will be trained on.
+    models: its models.
     trust: whether a file that can run code when it is read may be read.
 
   Returns:
@@ -25,16 +30,12 @@ def load(data: experiment.Data, *, trust: bool) -> Start | None:
     UserError: there is no such run or file, it is not trusted, it is of another
       vocabulary, or it does not fit the model.
   """
-  path = gin_config.parameters('experiment')['init_from']
+  path = experiment.model.init_from
   if path is None:
     return None
   where = f'experiment.init_from = {path!r}'
-  model = experiment.make_model(
-    n_classes=len(data.source.label_names), mode='train'
-  )
-  signatures = experiment.signatures(model)
   if os.path.isdir(path):
-    found = _of_run(pathlib.Path(path), data, signatures, where)
+    found = _of_run(pathlib.Path(path), data, models, where)
   elif not os.path.isfile(path):
     raise UserError(
       f'{where}: there is no such file or directory. Name a run directory, or '
@@ -47,7 +48,8 @@ def load(data: experiment.Data, *, trust: bool) -> Start | None:
       'trust.'
     )
   else:
-    found = _of_file(path, model, signatures, where)
+    with experiment.bound():
+      found = _of_file(path, models, where)
   if found is None:
     raise UserError(
       f'{where}: its weights do not fit this model. Bind MODEL, its sizes and '
@@ -57,10 +59,10 @@ def load(data: experiment.Data, *, trust: bool) -> Start | None:
 
 
 def _of_run(
-  path: pathlib.Path, data: experiment.Data, signatures: Any, where: str
+  path: pathlib.Path, data: Data, models: Models, where: str
 ) -> Start | None:
   directory = run_dir.RunDir(path)
-  if not directory.config.is_file():
+  if not os.path.isfile(directory.config):
     raise UserError(f'{where}: no run directory (it has no config.gin).')
   if directory.read_run().get('vocabulary') != data.vocabulary.fingerprint:
     raise UserError(
@@ -68,25 +70,27 @@ def _of_run(
       f'Bind VOCAB_FILE = {str(directory.vocabulary)!r}.'
     )
   saved = saved_model.load(directory)
-  return _filled(signatures, saved.weights, saved.state)
+  return _filled(models, saved.weights, saved.state)
 
 
-def _of_file(path: str, model, signatures: Any, where: str) -> Start | None:
+def _of_file(path: str, models: Models, where: str) -> Start | None:
   import jax
 
+  # Found first: reading the file gives the model weights.
+  models.signatures('train')
   try:
-    model.init_from_file(path)
+    models.train.init_from_file(path)
   # What is no file of trax's raises whatever gzip, pickle or trax happen on.
   except Exception as error:
     reason = (str(error) or type(error).__name__).splitlines()[0]
     raise UserError(f'{where}: not a model of trax: {reason}') from error
   return _filled(
-    signatures,
-    *map(jax.tree_util.tree_leaves, (model.weights, model.state)),
+    models,
+    *map(jax.tree_util.tree_leaves, (models.train.weights, models.train.state)),
   )
 
 
-def _filled(signatures: Any, weights: list, state: list) -> Start | None:
-  trees = map(saved_model.fill, signatures, (weights, state))
+def _filled(models: Models, weights: list, state: list) -> Start | None:
+  trees = map(saved_model.fill, models.signatures('train'), (weights, state))
   start = Start(*trees)
   return None if None in (start.weights, start.state) else start

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from experiments.backend import layer_weights
-from experiments.foundation.directory import Directory
-from experiments.training import programs
+from experiments.foundation import files
 
 # As many as its page takes for t-SNE; and what a run may grow by.
 _MAX_ROWS = 10_000
@@ -45,12 +44,42 @@ def token_embeddings(model, weights, vocab_size: int) -> dict[str, np.ndarray]:
   }
 
 
+class TokenTable:
+  """The names of tokens, the most frequent first.
+
+  Attributes:
+    n_tokens: how many there are.
+  """
+
+  def __init__(self, piece: Callable[[int], str], counts: np.ndarray):
+    """Names nothing yet.
+
+    Args:
+      piece: returns how a token id is shown.
+      counts: int [tokens], how often each is in the train split.
+    """
+    self._piece, self._counts = piece, counts
+    self.n_tokens = len(counts)
+    self._found: dict[int, tuple[np.ndarray, str]] = {}
+
+  def most_frequent(self, n: int) -> tuple[np.ndarray, str]:
+    """Returns the ids of n tokens, int64 [n], and a row of TSV for each."""
+    if n not in self._found:
+      ids = np.argsort(-self._counts, kind='stable')[:n]
+      counts = self._counts[ids].tolist()
+      lines = ['token\tid\tcount'] + [
+        f'{_cell(self._piece(i))}\t{i}\t{count}'
+        for i, count in zip(ids.tolist(), counts, strict=True)
+      ]
+      self._found[n] = ids, ''.join(f'{line}\n' for line in lines)
+    return self._found[n]
+
+
 def write_projector(
-  directory: Directory | pathlib.Path,
+  directory: pathlib.Path,
   *,
   embeddings: Mapping[str, np.ndarray],
-  piece: Callable[[int], str],
-  counts: np.ndarray,
+  tokens: TokenTable,
 ) -> list[pathlib.Path]:
   """Writes embeddings and the names of their rows.
 
@@ -62,9 +91,7 @@ def write_projector(
       replaced.
     embeddings: arrays [tokens or more, d] by name; without any, nothing is
       written.
-    piece: returns how a token id is shown.
-    counts: int [tokens], how often each token is in the train split; embedding
-      rows beyond have no name.
+    tokens: the names of their rows; rows beyond have none.
 
   Returns:
     The paths written.
@@ -74,11 +101,10 @@ def write_projector(
   """
   if not embeddings:
     return []
-  directory = Directory.at(directory)
-  directory.make()
+  directory.mkdir(parents=True, exist_ok=True)
   n_bytes = sum(4 * array.shape[1] for array in embeddings.values())
-  n_rows = max(1, min(len(counts), _MAX_ROWS, _MAX_BYTES // n_bytes))
-  ids, table = _tokens(piece, counts, n_rows)
+  n_rows = max(1, min(tokens.n_tokens, _MAX_ROWS, _MAX_BYTES // n_bytes))
+  ids, table = tokens.most_frequent(n_rows)
   contents: dict[str, str | bytes] = {_TOKENS_NAME: table}
   config = ''
   for name, array in embeddings.items():
@@ -97,21 +123,8 @@ def write_projector(
   # Last, since it names the others.
   contents[_CONFIG_NAME] = config
   for name, content in contents.items():
-    directory.file(name).write(content)
-  return [directory.path / name for name in contents]
-
-
-@programs.keeping
-def _tokens(
-  piece: Callable[[int], str], counts: np.ndarray, n_rows: int
-) -> tuple[np.ndarray, str]:
-  """Returns the ids of the most frequent tokens, and their table."""
-  ids = np.argsort(-counts, kind='stable')[:n_rows]
-  lines = ['token\tid\tcount'] + [
-    f'{_cell(piece(i))}\t{i}\t{count}'
-    for i, count in zip(ids.tolist(), counts[ids].tolist(), strict=True)
-  ]
-  return ids, ''.join(f'{line}\n' for line in lines)
+    files.write_atomic(directory / name, content)
+  return [directory / name for name in contents]
 
 
 def _cell(piece: str) -> str:

@@ -10,8 +10,7 @@ import textwrap
 from collections.abc import Sequence
 
 from experiments.evaluation import by_length, calibration, metrics
-from experiments.foundation import csv_text, json_text, plain_text
-from experiments.foundation.directory import Directory
+from experiments.foundation import csv_text, files, json_text, plain_text
 from experiments.reporting import mistakes_page, report_plots
 
 # Characters that mean something to Markdown within a line. References, because
@@ -44,7 +43,7 @@ class Prediction:
 
 
 def write_report(
-  directory: Directory | str | os.PathLike[str],
+  directory: str | os.PathLike[str],
   *,
   evaluation: metrics.Evaluation,
   calibrated: calibration.Calibration,
@@ -76,8 +75,8 @@ def write_report(
   Raises:
     OSError: a file cannot be written.
   """
-  directory = Directory.at(directory)
-  directory.make()
+  directory = pathlib.Path(directory)
+  directory.mkdir(parents=True, exist_ok=True)
   contents: dict[str, str | bytes] = {
     'confusion_matrix.png': report_plots.confusion_matrix_png(evaluation),
     'confusion_matrix.csv': _confusion_csv(evaluation),
@@ -96,8 +95,15 @@ def write_report(
     'predictions.md': predictions_markdown(predictions) + '\n',
   }
   for name, content in contents.items():
-    directory.file(name).write(content)
-  return [directory.path / name for name in contents]
+    files.write_atomic(directory / name, content)
+  return [directory / name for name in contents]
+
+
+def format_results(
+  evaluation: metrics.Evaluation, predictions: Sequence[Prediction]
+) -> str:
+  """Returns an evaluation and some predictions as text for a terminal."""
+  return f'{format_evaluation(evaluation)}\n\n{format_predictions(predictions)}'
 
 
 def format_evaluation(evaluation: metrics.Evaluation) -> str:

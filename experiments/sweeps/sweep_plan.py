@@ -19,7 +19,7 @@ from experiments.pipeline import runs
 from experiments.rundir import run_dir, run_names
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import sweep_definition
-from experiments.training import programs
+from experiments.training.structure import structure
 
 NEW = 'new'
 # What is not tried again: the same config would come to the same.
@@ -73,8 +73,8 @@ class Trial:
 
   @functools.cached_property
   def structure(self) -> str:
-    """What its compiled programs depend on; see `programs.structure`."""
-    return programs.structure(self.config.text)
+    """What its compiled programs depend on; see `structure.structure`."""
+    return structure(self.config.text)
 
 
 class Source(Protocol):
@@ -235,7 +235,7 @@ def owns_directory(trial: Trial) -> bool:
   """Tells whether the directory of a trial holds a run of its config."""
   config = run_dir.RunDir(trial.path).config
   try:
-    text = config.read_text(encoding='utf-8-sig', errors='replace')
+    text = config.read_text(errors='replace')
   except OSError:
     return False
   return text == trial.config.text or not gin_config.differences(

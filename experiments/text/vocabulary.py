@@ -12,11 +12,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from experiments.foundation.directory import (
-  File,
-  WrongKindError,
-  read_regular,
-)
 from experiments.foundation.errors import UserError
 
 
@@ -34,28 +29,21 @@ class Vocabulary(abc.ABC):
 
   kind: typing.ClassVar[str]
 
-  def __init__(
-    self, place: pathlib.Path | str | File, *, lower_case: bool = False
-  ):
+  def __init__(self, path: pathlib.Path | str, *, lower_case: bool = False):
     """Reads a file.
 
     Args:
-      place: The file: its path, or where it is in a run directory.
+      path: The file.
       lower_case: Whether to make texts lower-case first, by `str.lower`.
 
     Raises:
       UserError: It cannot be read, is no vocabulary of this kind, or needs a
         package that is not installed.
     """
-    self.path = pathlib.Path(str(place))
+    self.path = pathlib.Path(path)
     self.lower_case = lower_case
     try:
-      if isinstance(place, File):
-        content = place.read_bytes()
-      else:
-        content = read_regular(place)
-    except WrongKindError as error:
-      raise UserError(f'cannot read the vocabulary: {error}') from error
+      content = self.path.read_bytes()
     except OSError as error:
       raise UserError(
         f'cannot read the vocabulary {self.path}: {error.strerror}.'

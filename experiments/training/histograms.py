@@ -5,13 +5,13 @@ in TensorBoard, so that a run which was killed and went on shows each of them
 once, as an undisturbed run does.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.backend import layer_weights
-from experiments.training import programs
 
 # As many as TensorBoard's own summaries have.
 _N_BINS = 30
@@ -102,11 +102,18 @@ class Histograms:
     ]
 
 
-def gradients_fn(model_with_loss) -> Callable:
+def gradients_fn(
+  model_with_loss,
+  *,
+  tracing: Callable[
+    [], contextlib.AbstractContextManager
+  ] = contextlib.nullcontext,
+) -> Callable:
   """Makes the compiled gradient of a training step that is not taken.
 
   Args:
     model_with_loss: an initialized trax layer that ends in a loss.
+    tracing: entered while code of its layers runs.
 
   Returns:
     `gradients(weights, state, rng, batch) -> gradients`, where rng is the
@@ -120,6 +127,7 @@ def gradients_fn(model_with_loss) -> Callable:
 
   def gradients(weights, state, rng, batch):
     _, key = fastmath.random.split(rng)
-    return backward(batch, weights, state, key)[0]
+    with tracing():
+      return backward(batch, weights, state, key)[0]
 
-  return programs.kept('gradients', lambda: jax.jit(gradients))
+  return jax.jit(gradients)

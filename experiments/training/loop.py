@@ -5,6 +5,7 @@ import copy
 import io
 import itertools
 import logging
+import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,13 +14,13 @@ import numpy as np
 
 from experiments.backend import trax_model_file, trax_repairs
 from experiments.batching import batches
-from experiments.foundation.directory import File
-from experiments.foundation.errors import UserError
+from experiments.foundation.errors import EndOfRun, UserError
 from experiments.foundation.signals import Interrupted
 from experiments.rundir import run_dir
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Record, Records
-from experiments.training import histograms, loop_state, programs, update
+from experiments.training import histograms, loop_state, update
+from experiments.training.context import RunContext
 from experiments.training.progress import Progress
 
 trax_repairs.import_trax()
@@ -34,7 +35,7 @@ EvalTask = training.EvalTask
 _MOST_COMPILED_AHEAD = 8
 
 
-class Diverged(UserError):
+class Diverged(EndOfRun, UserError):
   """The loss is not finite."""
 
   run_status = run_dir.DIVERGED
@@ -71,8 +72,10 @@ class Loop(training.Loop):
     patience: int | None = None,
     start: update.Start | None = None,
     counted: histograms.Histograms | None = None,
-    stop_signal: Callable[[], int | None] = lambda: None,
-    on_records: Callable[[list[Record]], None] = lambda records: None,
+    context: RunContext | None = None,
+    tracing: Callable[
+      [], contextlib.AbstractContextManager
+    ] = contextlib.nullcontext,
   ):
     """Initializes weights, or takes them from the newest checkpoint.
 
@@ -92,9 +95,14 @@ class Loop(training.Loop):
         that `checkpoints` keep the best by, before training ends; None: any.
       start: weights and state of `model` at step 0; None: random ones.
       counted: gets the histograms of each evaluation; None: none are made.
-      stop_signal: asked between calls; a signal's number ends the run.
-      on_records: told of each group of new records, and of all restored ones.
+      context: what the run may reuse, where it reports, when it stops; None: it
+        is alone.
+      tracing: entered while code of layers, optimizer or schedule runs.
     """
+    context = context or RunContext()
+    # What the initialization calls.
+    self._keep = context.keep
+    self._tracing = tracing
     # Without an output_dir trax itself reads and writes no file. That it then
     # writes no metrics, as it prints, is not so here.
     with contextlib.redirect_stdout(io.StringIO()):
@@ -114,22 +122,27 @@ class Loop(training.Loop):
     checkpoints.check_metric(
       f'metrics/{name}' for name in eval_task.metric_names
     )
-    self._stop_signal = stop_signal
-    self._on_records = on_records
+    self._context = context
     self._new_records: list[Record] = []
     self._trainer = self._trainer_per_task[0]
-    self._update_many = programs.kept(
+    self._update_many = context.keep(
       'update_many',
       lambda: update.UpdateMany(
         update.make_update(
           self._trainer.model_with_loss,
           self._trainer.optimizer,
           ema_decay=ema_decay,
+          tracing=tracing,
         )
       ),
     )
     if counted is not None:
-      self._gradients = histograms.gradients_fn(self._trainer.model_with_loss)
+      self._gradients = context.keep(
+        'gradients',
+        lambda: histograms.gradients_fn(
+          self._trainer.model_with_loss, tracing=tracing
+        ),
+      )
     layer = self._trainer.accelerated_model_with_loss
     if start is not None:
       layer.weights = (start.weights, *layer.weights[1:])
@@ -143,7 +156,7 @@ class Loop(training.Loop):
 
   def _init_evaluator(self, eval_task):
     # It holds metrics, which have no weights, and the program of the model.
-    return programs.kept(
+    return self._keep(
       'evaluator', lambda: training.Loop._init_evaluator(self, eval_task)
     )
 
@@ -160,7 +173,9 @@ class Loop(training.Loop):
     """
     last = self._n_steps if n_steps is None else self.step + n_steps
     self._compile(last)
-    progress = Progress(n_steps=last, step=self.step)
+    progress = Progress(
+      n_steps=last, step=self.step, on_progress=self._context.on_progress
+    )
     try:
       while not self._is_done(last):
         event = self._next_event(last)
@@ -170,7 +185,7 @@ class Loop(training.Loop):
             self._evaluate()
           if self._checkpoint_at(event) or self._is_done(self._n_steps):
             self._save()
-        signal_number = self._stop_signal()
+        signal_number = self._context.stop_signal()
         if signal_number is not None and not self._is_done(last):
           self._save()
           raise Interrupted(signal_number, self.step)
@@ -238,7 +253,7 @@ class Loop(training.Loop):
         self._take_losses(*pending, progress)
       pending = (first, n, size, losses)
       self._step = task.labeled_data.position = first + n
-      if self._stop_signal() is not None:
+      if self._context.stop_signal() is not None:
         break
     self._store(train_state)
     if pending:
@@ -325,7 +340,7 @@ class Loop(training.Loop):
       'training/',
       'train',
     )
-    with self._evaluated_weights():
+    with self._evaluated_weights(), self._tracing():
       self.run_evals()
     self._losses = []
     new, self._new_records = self._new_records, []
@@ -334,7 +349,7 @@ class Loop(training.Loop):
         raise Diverged(self.step, record.value)
     self._count()
     self._records.append(new)
-    self._on_records(new)
+    self._context.on_records(new)
     logging.info(
       'step %d of %d, %s',
       self.step,
@@ -401,15 +416,15 @@ class Loop(training.Loop):
       fresh = self._train_state()
       self._store(loop_state.from_checkpoint(best, fresh).train_state)
 
-  def export(self, file: File) -> None:
+  def export(self, path: pathlib.Path) -> None:
     """Writes the model in trax's own format, for `Layer.init_from_file`.
 
     Args:
-      file: model.pkl.gz; model.weights.npy.gz is written beside it.
+      path: model.pkl.gz; model.weights.npy.gz is written beside it.
     """
     with self._evaluated_weights():
       trax_model_file.write(
-        file, self.model, self._batch_signature[: self.model.n_in]
+        path, self.model, self._batch_signature[: self.model.n_in]
       )
 
   def _restore(self) -> None:
@@ -417,7 +432,7 @@ class Loop(training.Loop):
     checkpoint = self._checkpoints.resume()
     if checkpoint is None:
       self._records.replace([])
-      self._on_records([])
+      self._context.on_records([])
       return
     state = loop_state.from_checkpoint(checkpoint, self._train_state())
     self._store(state.train_state)
@@ -429,5 +444,5 @@ class Loop(training.Loop):
       self._counted.restore(state.histograms)
     for old in state.records:
       self._history.append(old.split, old.metric, old.step, old.value)
-    self._on_records(list(state.records))
+    self._context.on_records(list(state.records))
     logging.info('Going on from the checkpoint of step %d', state.step)

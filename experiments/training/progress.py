@@ -1,12 +1,11 @@
 """What a run shows on stderr: a bar on a terminal, plain lines elsewhere."""
 
 import collections
-import contextlib
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from experiments.foundation import terminal
 
@@ -15,48 +14,49 @@ from experiments.foundation import terminal
 _RATE_SECONDS = 5.0
 _COLUMNS_OF_A_TERMINAL_WITHOUT_SIZE = 80
 
-_watch: Callable[[int, int, float | None], None] | None = None
+OnProgress = Callable[[int, int, float | None], None]
 
 
-@contextlib.contextmanager
-def watched(
-  watch: Callable[[int, int, float | None], None], every_seconds: float = 1.0
-) -> Iterator[None]:
-  """Lets a sweep see how far the runs of this process have come.
+def seldom(on_progress: OnProgress, every_seconds: float = 1.0) -> OnProgress:
+  """Returns what passes a call on if the last one was long ago.
 
   Args:
-    watch: told of step, number of steps and the newest loss, or None.
+    on_progress: told of step, number of steps and the newest loss, or None.
     every_seconds: least time between two calls.
   """
-  global _watch
   last = 0.0
 
-  def seldom(step: int, n_steps: int, loss: float | None) -> None:
+  def passed_on(step: int, n_steps: int, loss: float | None) -> None:
     nonlocal last
     if time.monotonic() - last >= every_seconds:
       last = time.monotonic()
-      watch(step, n_steps, loss)
+      on_progress(step, n_steps, loss)
 
-  _watch = seldom
-  try:
-    yield
-  finally:
-    _watch = None
+  return passed_on
 
 
 class Progress:
   """Steps, loss, examples per second and time left of one run."""
 
-  def __init__(self, *, n_steps: int, step: int, every_seconds: float = 10.0):
+  def __init__(
+    self,
+    *,
+    n_steps: int,
+    step: int,
+    on_progress: OnProgress = lambda step, n_steps, loss: None,
+    every_seconds: float = 10.0,
+  ):
     """Starts to show the progress of a run.
 
     Args:
       n_steps: the total number of steps.
       step: the number of steps done already.
+      on_progress: told of each update, too.
       every_seconds: the time between two plain lines.
     """
     self._n_steps = n_steps
     self._step = step
+    self._on_progress = on_progress
     self._every_seconds = every_seconds
     self._n_examples = 0
     # (time, number of examples by then); the first call compiled.
@@ -93,8 +93,7 @@ class Progress:
     while now - self._past[0][0] > _RATE_SECONDS:
       self._past.popleft()
     self._show(step, ', '.join(shown), now)
-    if _watch is not None:
-      _watch(step, self._n_steps, loss)
+    self._on_progress(step, self._n_steps, loss)
     self._step = step
 
   def _show(self, step: int, shown: str, now: float) -> None:

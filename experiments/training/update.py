@@ -8,6 +8,7 @@ weights, are those of a run's last step alone.
 """
 
 import concurrent.futures
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -48,7 +49,13 @@ class Start(NamedTuple):
 
 
 def make_update(
-  model_with_loss, optimizer, *, ema_decay: float | None = None
+  model_with_loss,
+  optimizer,
+  *,
+  ema_decay: float | None = None,
+  tracing: Callable[
+    [], contextlib.AbstractContextManager
+  ] = contextlib.nullcontext,
 ) -> Callable:
   """Makes one training update, a pure function.
 
@@ -57,6 +64,7 @@ def make_update(
     optimizer: a trax optimizer with initialized slots.
     ema_decay: what the moving average of the weights keeps of itself at each
       step, less in the first steps; None: there is no average.
+    tracing: entered while code of layers and optimizer runs.
 
   Returns:
     `update(train_state, step, opt_params, batch) -> (train_state, loss,
@@ -81,10 +89,13 @@ def make_update(
   def update(train_state, step, opt_params, batch):
     weights, slots, state, rng, average = train_state
     rng, key = fastmath.random.split(rng)
-    (loss, state), gradients = forward_and_backward(batch, weights, state, key)
-    weights, slots, _ = optimizer.tree_update(
-      step, gradients, weights, slots, opt_params, store_slots=False
-    )
+    with tracing():
+      (loss, state), gradients = forward_and_backward(
+        batch, weights, state, key
+      )
+      weights, slots, _ = optimizer.tree_update(
+        step, gradients, weights, slots, opt_params, store_slots=False
+      )
     if ema_decay is not None:
       average = moved(average, weights, step, ema_decay)
     return TrainState(weights, slots, state, rng, average), loss, gradients

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.config import gin_config, schema
+import gin
+from experiments.config import experiment, gin_config, schema
 from experiments.config.gin_values import render
 from tests.fixtures.config_cases import HEAD, ROOT, Bad, write
 
@@ -238,8 +239,7 @@ def test_a_scope_gives_what_it_binds_and_inherits_the_rest(checked):
   assert 'slow/Adam.b1 = 0.5' in lines(checked_config)
   assert 'Adam.b2 = 0.25' in lines(checked_config)
   assert 'Adam.b1 = 0.9' not in lines(checked_config)
-  gin_config.apply(checked_config)
-  optimizer = gin_config.parameters('TrainTask')['optimizer']()
+  optimizer = experiment.resolve(checked_config).make_optimizer()
   assert optimizer._init_opt_params['b1'] == 0.5
   assert optimizer._init_opt_params['b2'] == 0.25
 
@@ -263,35 +263,8 @@ def test_a_model_of_ones_own_with_what_it_calls(checked):
     'my_model.depth = 2',
     'my_model.head = None',
   } <= set(lines(checked_config))
-  gin_config.apply(checked_config)
-  assert gin_config.parameters('my_block') == {'width': 7}
-
-
-def test_applied_values_reach_the_configurables():
-  gin_config.apply(
-    gin_config.check(gin_config.parse([BASE], ['EMBEDDING_SIZE=7']))
-  )
-  assert gin_config.parameters('BucketByLength') == {
-    'boundaries': [32, 128, 512, 2048],
-    'batch_sizes': [512, 128, 32, 8, 1],
-    'strict_pad_on_len': True,
-  }
-  model = gin_config.parameters('experiment')['model'](
-    vocab_size=9, n_classes=4
-  )
-  assert 'Embedding_9_7' in str(model)
-  optimizer = gin_config.parameters('TrainTask')['optimizer']()
-  assert optimizer._init_opt_params['learning_rate'] == 0.01
-  schedule = gin_config.parameters('TrainTask')['lr_schedule']()
-  assert float(schedule(5)) == pytest.approx(0.01)
-
-
-def test_applying_forgets_the_config_before():
-  gin_config.apply(gin_config.check(gin_config.parse([BASE], ['Adam.b1=0.5'])))
-  gin_config.apply(
-    gin_config.check(gin_config.parse([BASE], ['OPTIMIZER=@SGD']))
-  )
-  assert gin_config.parameters('Adam') == {}
+  with experiment.resolve(checked_config).bound():
+    assert gin.get_bindings('my_block') == {'width': 7}
 
 
 def test_names_each_difference():
@@ -335,16 +308,15 @@ def test_any_values_come_back_as_they_were_given(macros, random):
   first = gin_config.check(gin_config.parse([BASE], flags))
   random.shuffle(flags)
   assert gin_config.check(gin_config.parse([BASE], flags)).text == first.text
-  gin_config.apply(first)
-  assert gin_config.parameters('TFDS') == {
-    'dataset_name': macros['DATASET'],
-    'keys': macros['KEYS'],
-    'data_dir': macros['DATA_DIR'],
-  }
-  bucket = gin_config.parameters('BucketByLength')
-  assert bucket['boundaries'] == macros['BUCKET_BOUNDARIES']
-  assert bucket['batch_sizes'] == macros['BUCKET_BATCH_SIZES']
-  rate = gin_config.parameters('Adam')['learning_rate']
+  resolved = experiment.resolve(first)
+  assert resolved.data.name == macros['DATASET']
+  assert resolved.data.keys == macros['KEYS']
+  assert resolved.data.data_dir == macros['DATA_DIR']
+  assert resolved.buckets.boundaries == tuple(macros['BUCKET_BOUNDARIES'])
+  assert resolved.buckets.batch_sizes == tuple(macros['BUCKET_BATCH_SIZES'])
+  assert resolved.optimization.seed == macros['SEED']
+  with resolved.bound():
+    rate = gin.get_bindings('Adam')['learning_rate']
   assert rate == macros['LEARNING_RATE']
   assert isinstance(rate, float)
 

@@ -39,8 +39,7 @@ def logdir(tmp_path_factory):
     projector.write_projector(
       directory.projector,
       embeddings={'table': np.ones((3, 2), np.float32)},
-      piece=str,
-      counts=np.ones(3, int),
+      tokens=projector.TokenTable(str, np.ones(3, int)),
     )
   return logdir
 

@@ -24,8 +24,10 @@ class SumModel:
 
 @pytest.fixture(scope='module')
 def classifier():
+  model = SumModel()
   return inference.Classifier(
-    SumModel(),
+    model,
+    forward=inference.compiled_forward(model),
     weights=np.float32(2),
     state=(),
     boundaries=[2, 5],

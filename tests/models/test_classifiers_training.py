@@ -10,10 +10,10 @@ import pytest
 
 from experiments.backend import trax_repairs
 from experiments.batching import batches
-from experiments.config import gin_config
+from experiments.config import experiment, gin_config
 from experiments.foundation.errors import UserError
 from experiments.models import classifiers
-from experiments.pipeline import experiment
+from experiments.pipeline.models import Models
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
 from experiments.text import tokenization
@@ -147,12 +147,8 @@ def test_opens_with_how_to_run_it(name):
 @pytest.mark.parametrize('name', _NAMES)
 def test_has_the_weights_of_the_documented_table(name):
   files = ['gin/bbc_news.gin', f'gin/models/{name}.gin']
-  gin_config.apply(gin_config.check(gin_config.parse(files)))
-  model = experiment.make_model(n_classes=5, mode='train')
-  inputs = experiment.sample_batch()[0]
-  weights, _ = model.weights_and_state_signature(
-    jax.ShapeDtypeStruct(inputs.shape, inputs.dtype)
-  )
+  resolved = experiment.resolve(gin_config.check(gin_config.parse(files)))
+  weights, _ = Models(resolved, n_classes=5).signatures('train')
   n_weights = sum(
     math.prod(w.shape) for w in jax.tree_util.tree_leaves(weights)
   )

@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 
 from experiments.backend import trax_repairs
 from experiments.batching import batches
-from experiments.config import gin_config
+from experiments.config import experiment, gin_config
 from experiments.evaluation import inference, metrics
-from experiments.pipeline import experiment
-from experiments.rundir import checkpoints, metric_log
+from experiments.pipeline import loops
+from experiments.pipeline.data import Data, plan_batches
+from experiments.pipeline.models import Models, empty_batch
+from experiments.rundir import run_dir
+from experiments.rundir.metric_log import read_records
 from experiments.text import tokenization
 from experiments.training import histograms
+from experiments.training.context import RunContext
 from tests.fixtures.live_launcher import ROOT
 
 N_CLASSES = 3
@@ -41,33 +45,39 @@ class Named:
 
 
 @pytest.fixture(scope='module')
-def apply(tmp_path_factory):
-  """A function that applies CONFIG and flags."""
+def resolve(tmp_path_factory):
+  """A function that resolves CONFIG and flags."""
   path = tmp_path_factory.mktemp('padding') / 'tiny.gin'
   path.write_text(CONFIG, encoding='utf-8')
 
-  def apply(*flags):
-    gin_config.apply(
+  def resolve(*flags):
+    return experiment.resolve(
       gin_config.check(gin_config.parse([str(path)], list(flags)))
     )
 
-  return apply
+  return resolve
 
 
 @pytest.fixture(scope='module')
-def classifier(apply):
+def classifier(resolve):
   """A model that is not trained, with its weights as NumPy arrays."""
   trax_repairs.import_trax()
-  apply()
-  model = experiment.make_model(n_classes=N_CLASSES, mode='eval')
+  resolved = resolve()
+  model = resolved.make_model(n_classes=N_CLASSES, mode='eval')
   from trax import shapes
 
-  model.init(shapes.signature(experiment.sample_batch()[0]))
+  model.init(shapes.signature(empty_batch(resolved.buckets)[0]))
+  return classifier_of(resolved, model)
+
+
+def classifier_of(resolved, model):
+  """Returns a classifier of a model that has its weights."""
   return inference.Classifier(
     model,
+    forward=inference.compiled_forward(model),
     weights=model.weights,
     state=model.state,
-    **experiment.buckets(),
+    **resolved.buckets.as_arguments(),
   )
 
 
@@ -86,21 +96,21 @@ def expected_log_probs(classifier, ids) -> np.ndarray:
   return logits - np.log(np.exp(logits).sum())
 
 
-def paths(tokens) -> dict[str, list[np.ndarray]]:
+def paths(resolved, tokens) -> dict[str, list[np.ndarray]]:
   """Returns the rows [length] that each way through the code has of a text."""
   rows: dict[str, list[np.ndarray]] = {}
   whole = [
     (inputs[at], int(index))
     for inputs, _, _, indices in batches.single_pass(
-      tokens, **experiment.buckets()
+      tokens, **resolved.buckets.as_arguments()
     )
     for at, index in enumerate(indices)
     if index >= 0
   ]
   rows['exact'] = [row for row, _ in sorted(whole, key=lambda each: each[1])]
   for name, is_trained in (('trained', True), ('sampled', False)):
-    plan = experiment.batch_plan(
-      tokens.lengths, seed=len(tokens), is_trained=is_trained
+    plan = plan_batches(
+      resolved, tokens.lengths, seed=len(tokens), is_trained=is_trained
     )
     stream = batches.BatchStream(tokens, plan)
     seen: dict[int, np.ndarray] = {}
@@ -116,20 +126,16 @@ texts = st.lists(st.lists(st.integers(1, 59), max_size=40), min_size=1)
 
 @settings(max_examples=40, deadline=None)
 @given(texts)
-def test_every_way_pads_a_text_alike_whoever_is_with_it(apply, examples):
-  apply()
+def test_every_way_pads_a_text_alike_whoever_is_with_it(resolve, examples):
   tokens = tokenization.Tokens.from_lists(examples, [0] * len(examples))
-  for rows in paths(tokens).values():
+  for rows in paths(resolve(), tokens).values():
     for row, ids in zip(rows, examples, strict=True):
       assert row.tolist() == ids + [0] * (padded_length(len(ids)) - len(ids))
 
 
 @settings(max_examples=25, deadline=None)
 @given(texts)
-def test_a_text_has_one_answer_alone_and_in_any_company(
-  apply, classifier, examples
-):
-  apply()
+def test_a_text_has_one_answer_alone_and_in_any_company(classifier, examples):
   tokens = tokenization.Tokens.from_lists(examples, [0] * len(examples))
   together, kept = classifier.log_probs(tokens)
   assert kept.all()
@@ -141,26 +147,28 @@ def test_a_text_has_one_answer_alone_and_in_any_company(
     )
 
 
-def test_a_text_alone_in_its_batch_beyond_the_last_boundary_is_as_it_is(apply):
-  apply('BUCKET_BATCH_SIZES = [5, 3, 1]')
+def test_a_text_alone_in_its_batch_beyond_the_last_boundary_is_as_it_is(
+  resolve,
+):
+  resolved = resolve('BUCKET_BATCH_SIZES = [5, 3, 1]')
   examples = [[7] * 11, [8] * 39, [9] * 3]
   tokens = tokenization.Tokens.from_lists(examples, [0, 1, 2])
-  for rows in paths(tokens).values():
+  for rows in paths(resolved, tokens).values():
     assert [len(row) for row in rows] == [11, 39, 4]
 
 
-def test_training_pads_as_trax_does_by_default_where_that_is_asked_for(apply):
-  apply('BucketByLength.strict_pad_on_len = False')
+def test_training_pads_as_trax_does_by_default_where_that_is_asked_for(resolve):
+  resolved = resolve('BucketByLength.strict_pad_on_len = False')
   tokens = tokenization.Tokens.from_lists([[7] * 10, [8] * 11, [9]], [0, 1, 2])
-  rows = paths(tokens)
+  rows = paths(resolved, tokens)
   assert [len(row) for row in rows['trained']] == [11, 11, 1]
   # An evaluation has one answer for each text, however it was trained.
   for name in ('sampled', 'exact'):
     assert [len(row) for row in rows[name]] == [18, 18, 4]
 
 
-def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(apply, tmp_path):
-  apply(
+def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(resolve, tmp_path):
+  resolved = resolve(
     'BUCKET_BOUNDARIES = [32]',
     'BUCKET_BATCH_SIZES = [40, 1]',
     'N_STEPS = 30',
@@ -173,26 +181,23 @@ def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(apply, tmp_path):
   ids = [(rng.integers(1, 20, 12) + 18 * label).tolist() for label in labels]
   tokens = tokenization.Tokens.from_lists(ids, labels.tolist())
   source = Named(('a', 'b', 'c'))
-  loop = experiment.make_loop(
-    experiment.Data(source, None, tokens, tokens, tokens),  # type: ignore[arg-type]
+  loop = loops.make_loop(
+    resolved,
+    data=Data(source, None, tokens, tokens, tokens),  # type: ignore[arg-type]
+    models=Models(resolved, n_classes=N_CLASSES),
+    directory=run_dir.RunDir(tmp_path),
+    start=None,
     counted=histograms.Histograms(),
-    checkpoints=checkpoints.Checkpoints(tmp_path),
-    records=metric_log.Records(tmp_path / 'metrics.jsonl'),
+    context=RunContext(),
   )
   loop.run()
   sampled = {
     record.metric: record.value
-    for record in metric_log.read_records(tmp_path / 'metrics.jsonl')
+    for record in read_records(tmp_path / 'metrics.jsonl')
     if record.step == 30 and record.split == 'eval'
   }
-  model = loop.eval_model
   exact = metrics.evaluate_log_probs(
-    log_probs=inference.Classifier(
-      model,
-      weights=model.weights,
-      state=model.state,
-      **experiment.buckets(),
-    ).log_probs(tokens)[0],
+    log_probs=classifier_of(resolved, loop.eval_model).log_probs(tokens)[0],
     targets=labels,
     label_names=source.label_names,
     n_dropped=0,

@@ -44,7 +44,9 @@ SHOWN = [
 
 def write(directory, embeddings, pieces=PIECES, counts=COUNTS):
   return projector.write_projector(
-    directory, embeddings=embeddings, piece=pieces.__getitem__, counts=counts
+    directory,
+    embeddings=embeddings,
+    tokens=projector.TokenTable(pieces.__getitem__, counts),
   )
 
 

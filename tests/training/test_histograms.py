@@ -179,7 +179,7 @@ def test_going_on_shows_each_once(tokens, tmp_path, monkeypatch):
     (tmp_path / name).mkdir()
   run_with_events(tokens, tmp_path / 'undisturbed')
   with pytest.raises(Interrupted):
-    run_with_events(tokens, tmp_path / 'stopped', stop_signal=lambda: 15)
+    run_with_events(tokens, tmp_path / 'stopped', is_stopped=True)
 
   def fail(self, checkpoint):
     raise OSError('full')

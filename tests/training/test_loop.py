@@ -8,8 +8,7 @@ import pytest
 
 from experiments.backend import trax_repairs
 from experiments.batching import batches
-from experiments.foundation.directory import File
-from experiments.foundation.signals import Interrupted
+from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
 from experiments.text import tokenization
@@ -21,6 +20,7 @@ from trax import layers as tl  # noqa: E402
 from trax.supervised import training as trax_training  # noqa: E402
 
 from experiments.training import loop as training_loop  # noqa: E402
+from experiments.training.context import RunContext  # noqa: E402
 
 _VOCAB_SIZE = 50
 _BUCKETS: dict[str, Any] = {'boundaries': [4, 8], 'batch_sizes': [8, 4, 2]}
@@ -91,6 +91,13 @@ def sample(tokens):
   return next(stream(tokens))
 
 
+class Stopped(StopSignal):
+  """A SIGTERM that has come already."""
+
+  def __call__(self):
+    return 15
+
+
 def make_loop(
   tokens,
   directory,
@@ -100,10 +107,15 @@ def make_loop(
   schedule=None,
   n_steps=50,
   period=20,
-  stop_signal=lambda: None,
+  is_stopped=False,
+  on_records=lambda new: None,
   best=None,
   **more,
 ):
+  context = RunContext(
+    stop_signal=Stopped() if is_stopped else StopSignal(),
+    on_records=on_records,
+  )
   return training_loop.Loop(
     build(body, 'train'),
     trax_training.TrainTask(
@@ -125,7 +137,7 @@ def make_loop(
     random_seed=7,
     checkpoints=Checkpoints(directory / 'checkpoints', **(best or {})),
     records=Records(directory / 'metrics.jsonl'),
-    stop_signal=stop_signal,
+    context=context,
     **more,
   )
 
@@ -237,12 +249,12 @@ def test_going_on_after_any_stop_gives_the_same_weights_bit_for_bit(
 
   undisturbed = loop('undisturbed')
   undisturbed.run()
-  stopped = loop('stopped', stop_signal=lambda: 15)
+  stopped = loop('stopped', is_stopped=True)
   with pytest.raises(Interrupted):
     stopped.run()
   assert 0 < stopped.step < 20
   with pytest.raises(Interrupted):
-    loop('stopped', stop_signal=lambda: 15).run()
+    loop('stopped', is_stopped=True).run()
   resumed = loop('stopped')
   resumed.run()
   assert resumed.step == 50
@@ -371,7 +383,7 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tokens, tmp_path):
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
   assert not np.allclose(ours[0], weights[0], rtol=1e-3)
 
-  loop.export(File.at(tmp_path / 'model.pkl.gz'))
+  loop.export(tmp_path / 'model.pkl.gz')
   model = build(plain_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   np.testing.assert_array_equal(model.weights[0], ours[0])
@@ -404,7 +416,7 @@ def test_going_on_with_an_average_gives_the_same_one_bit_for_bit(
   whole = make_loop(tokens, undisturbed, ema_decay=0.99)
   whole.run()
   with pytest.raises(Interrupted):
-    make_loop(tokens, stopped, ema_decay=0.99, stop_signal=lambda: 15).run()
+    make_loop(tokens, stopped, ema_decay=0.99, is_stopped=True).run()
   resumed = make_loop(tokens, stopped, ema_decay=0.99)
   resumed.run()
   assert_identical(leaves(resumed), leaves(whole))
@@ -438,7 +450,7 @@ def test_training_ends_when_its_patience_does(tokens, tmp_path, caplog):
 def test_patience_is_not_lost_by_a_stop(tokens, tmp_path):
   options = {'period': 20, 'best': HIGHEST_LOSS, 'patience': 2}
   with pytest.raises(Interrupted):
-    make_loop(tokens, tmp_path, stop_signal=lambda: 15, **options).run()
+    make_loop(tokens, tmp_path, is_stopped=True, **options).run()
   loop = make_loop(tokens, tmp_path, **options)
   loop.run()
   assert loop.step == 40
@@ -457,7 +469,7 @@ def test_the_best_weights_can_be_taken(tokens, tmp_path):
 def test_export_is_what_trax_reads(tokens, tmp_path):
   loop = make_loop(tokens, tmp_path, body=batch_norm_model)
   loop.run()
-  loop.export(File.at(tmp_path / 'model.pkl.gz'))
+  loop.export(tmp_path / 'model.pkl.gz')
   model = build(batch_norm_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   inputs = sample(tokens)[0]

@@ -79,7 +79,7 @@ class Executor(Protocol):
     """Returns which of several tasks fits what is free; `n_free` is not 0.
 
     Args:
-      structures: `programs.structure` of each, in the order of the sweep.
+      structures: `structure.structure` of each, in the order of the sweep.
     """
 
   def start(self, task: Task) -> None:

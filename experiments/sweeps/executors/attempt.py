@@ -3,20 +3,23 @@
 import contextlib
 import gc
 import os
+import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 
-from experiments.foundation import signals
-from experiments.foundation.directory import File
-from experiments.foundation.errors import UserError
+from experiments.config import experiment
+from experiments.foundation.errors import EndOfRun, UserError
 from experiments.pipeline import runs
+from experiments.reporting.report import format_results
 from experiments.rundir import metric_log, run_dir
 from experiments.sweeps.executors import Outcome, Task
-from experiments.training import programs, progress
+from experiments.training import progress
+from experiments.training.context import Cache, RunContext
+from experiments.training.structure import structure
 
 
-class Pruned(Exception):
+class Pruned(EndOfRun, Exception):
   """The search gave the trial up."""
 
   run_status = run_dir.PRUNED
@@ -28,6 +31,7 @@ class Pruned(Exception):
 
 def run(
   task: Task,
+  shared: Cache,
   report: Callable[[list[metric_log.Record]], bool],
   on_progress: Callable[[int, int, float | None], None],
 ) -> Outcome:
@@ -35,6 +39,7 @@ def run(
 
   Args:
     task: the trial.
+    shared: holds what the trials of this process have made.
     report: told of new records; says whether to go on.
     on_progress: told of step, number of steps and loss about once a second.
   """
@@ -43,45 +48,48 @@ def run(
     if new and not report(new):
       raise Pruned(max(record.step for record in new))
 
-  with (
-    _output_to(run_dir.RunDir(task.path).log),
-    programs.sharing(task.config.text),
-    progress.watched(on_progress),
-  ):
+  with _output_to(run_dir.RunDir(task.path).log):
     try:
-      runs.train(task.config, task.path, on_records)
+      resolved = experiment.resolve(task.config)
+      context = RunContext(
+        keep=shared.of(structure(task.config.text)),
+        on_progress=progress.seldom(on_progress),
+        on_records=on_records,
+      )
+      results = runs.train(resolved, task.path, context=context)
+      print(format_results(results.evaluation, results.examples))
       outcome = Outcome(run_dir.FINISHED)
-    except Pruned as error:
-      outcome = Outcome(run_dir.PRUNED, str(error))
-    except (KeyboardInterrupt, signals.Interrupted, signals.Terminated):
-      outcome = Outcome(run_dir.INTERRUPTED)
-    except UserError as error:
-      print(error, file=sys.stderr)
-      outcome = Outcome(
-        getattr(error, 'run_status', run_dir.FAILED),
-        ' '.join(str(error).split('\n')),
-      )
-    except Exception as error:
-      traceback.print_exc()
-      outcome = Outcome(
-        run_dir.FAILED,
-        # What follows is where gin has called it.
-        ''.join(traceback.format_exception_only(error)).strip().split('\n')[0],
-        may_retry=True,
-      )
+    except (KeyboardInterrupt, EndOfRun, Exception) as error:
+      outcome = _outcome_of(error)
   if outcome.status != run_dir.FINISHED:
     # An error's frames may hold what the trial has used.
     gc.collect()
   return outcome
 
 
+def _outcome_of(error: BaseException) -> Outcome:
+  """Returns how a trial ended, with what its log should hold written to it."""
+  status = runs.status_of(error)
+  if status == run_dir.INTERRUPTED:
+    return Outcome(status)
+  if status == run_dir.PRUNED:
+    return Outcome(status, str(error))
+  if isinstance(error, UserError):
+    print(error, file=sys.stderr)
+    return Outcome(status, ' '.join(str(error).split('\n')))
+  traceback.print_exc()
+  # What follows the first line is where gin has called it.
+  reason = ''.join(traceback.format_exception_only(error)).strip()
+  return Outcome(status, reason.split('\n')[0], may_retry=True)
+
+
 @contextlib.contextmanager
-def _output_to(log: File) -> Iterator[None]:
+def _output_to(path: pathlib.Path) -> Iterator[None]:
   """Appends to a file what this process prints, C++ included."""
-  log.directory.make()
+  path.parent.mkdir(parents=True, exist_ok=True)
   _flush()
   kept = [os.dup(number) for number in (1, 2)]
-  file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
+  file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
   try:
     for number in (1, 2):
       os.dup2(file, number)

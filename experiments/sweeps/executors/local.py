@@ -24,7 +24,8 @@ from experiments.sweeps.executors import (
   Progressed,
   Task,
 )
-from experiments.training import programs
+from experiments.training.context import MOST_KEPT
+from experiments.training.structure import structure
 
 _COMMAND = (
   'import json, sys\n'
@@ -81,8 +82,8 @@ class LocalExecutor:
 
   def start(self, task: Task) -> None:
     """See `Executor`."""
-    structure = programs.structure(task.config.text)
-    self._free(structure).give(task, structure)
+    kind = structure(task.config.text)
+    self._free(kind).give(task, kind)
 
   def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`.
@@ -158,7 +159,7 @@ class _Worker:
     self.task: Task | None = None
     # Whose programs it keeps.
     self.structures: collections.deque[str] = collections.deque(
-      maxlen=programs.MOST_KEPT
+      maxlen=MOST_KEPT
     )
     self.link, other = multiprocessing.Pipe()
     options = {

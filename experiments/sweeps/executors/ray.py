@@ -6,6 +6,7 @@ common; the data caches are each machine's own.
 """
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from experiments.sweeps.executors import (
   Progressed,
   Task,
 )
+from experiments.training.context import Cache
 
 
 class RayExecutor:
@@ -212,7 +214,13 @@ def _attempt(task: Task, monitor) -> Outcome:
   def on_progress(*values) -> None:
     monitor.progress.remote(task.key, values)
 
-  return attempt.run(task, report, on_progress)
+  return attempt.run(task, _shared_by_process(), report, on_progress)
+
+
+@functools.cache
+def _shared_by_process() -> Cache:
+  """Returns what the tasks of a process share, which Ray alone starts."""
+  return Cache()
 
 
 def _monitor(ray):

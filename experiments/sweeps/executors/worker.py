@@ -38,6 +38,7 @@ def main(
   from experiments.backend import jax_setup
   from experiments.foundation import cache, log, signals
   from experiments.sweeps.executors import attempt
+  from experiments.training.context import Cache
 
   signal.signal(signal.SIGTERM, signals.raise_for)
   link = connection.Connection(descriptor)
@@ -46,6 +47,7 @@ def main(
     log.start_log(verbosity > 0)
     jax_setup.start_jax(cache_dir=cache.cache_dir())
     link.send(('ready',))
+    shared = Cache()
     while True:
       task = link.recv()
 
@@ -56,7 +58,7 @@ def main(
       def on_progress(*values) -> None:
         link.send(('progress', *values))
 
-      link.send(('ended', attempt.run(task, report, on_progress)))
+      link.send(('ended', attempt.run(task, shared, report, on_progress)))
   except (EOFError, BrokenPipeError, signals.Terminated):
     # Without taking all modules down one by one, which takes a second.
     atexit._run_exitfuncs()

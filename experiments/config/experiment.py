@@ -1,0 +1,323 @@
+"""An experiment: a checked config as values with types, and what makes parts.
+
+`resolve` is where a config stops being text. What comes after takes its values
+from here as arguments and never asks gin. Only the parts that are trax's
+(model, optimizer, schedule, loss, metrics) take parameters of their own from
+gin, when they are made and when their code runs: by the methods of
+`Experiment`, and where its `bound` is entered.
+"""
+
+import contextlib
+import copy
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+from experiments.backend import trax_optimizers
+from experiments.config.gin_config import Config
+from experiments.config.gin_state import GinState
+from experiments.foundation.errors import UserError
+
+_TRAIN_TASK = 'trax.supervised.training.TrainTask'
+_EVAL_TASK = 'trax.supervised.training.EvalTask'
+_EXPERIMENT = 'experiments.experiment'
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+  """Which examples.
+
+  Attributes:
+    name: of the data set, as TFDS takes it.
+    keys: of the texts, and last that of the label.
+    splits: what to train and what to evaluate on, in TFDS's slicing syntax; of
+      three the second is what is sampled during training.
+    data_dir: where prepared data sets are; None: TFDS's own choice.
+  """
+
+  name: str
+  keys: tuple[str, ...]
+  splits: tuple[str, ...]
+  data_dir: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TextConfig:
+  """How texts become token ids.
+
+  Attributes:
+    lower_case: whether they are made lower-case first.
+    vocab_file: a vocabulary; None: one is built.
+    vocab_dir: where it is; None: the working directory, then trax's bucket.
+    vocab_type: 'subword' or 'word'.
+    max_tokens: how many of its tokens a longer text keeps; None: all.
+  """
+
+  lower_case: bool
+  vocab_file: str | None
+  vocab_dir: str | None
+  vocab_type: str
+  max_tokens: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BucketConfig:
+  """How examples become batches; lengths are in tokens.
+
+  Attributes:
+    boundaries: increasing lengths.
+    batch_sizes: of each bucket, the last for what is longer than them all.
+    min_length: shorter examples are left out.
+    max_length: longer examples are left out.
+    strict_pad_on_len: whether training pads a text by its own length alone, as
+      an evaluation does; else as trax does by default.
+  """
+
+  boundaries: tuple[int, ...]
+  batch_sizes: tuple[int, ...]
+  min_length: int
+  max_length: int
+  strict_pad_on_len: bool
+
+  def as_arguments(self) -> dict[str, Any]:
+    """Returns buckets and limits by name, as what forms batches takes them."""
+    names = ('boundaries', 'batch_sizes', 'min_length', 'max_length')
+    return {name: getattr(self, name) for name in names}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+  """What is trained; `Experiment.make_model` makes it.
+
+  Attributes:
+    vocab_size: rows of the embedding.
+    init_from: a run directory or a file of trax, whose weights training starts
+      from; None: random ones.
+  """
+
+  vocab_size: int
+  init_from: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OptimizationConfig:
+  """How it is trained; `Experiment` makes optimizer, schedule and loss.
+
+  Attributes:
+    n_steps: training steps in total.
+    seed: seeds weights, dropout and the order of the data.
+    clip_grad_norm: the largest L2 norm of the gradient; None: any, or what the
+      optimizer says.
+    ema_decay: what the average of the weights keeps of itself at a step; None:
+      there is no average.
+    patience: how many evaluations in a row may fail to improve the best before
+      training ends; None: any.
+  """
+
+  n_steps: int
+  seed: int
+  clip_grad_norm: float | None
+  ema_decay: float | None
+  patience: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+  """What is measured; `Experiment.make_metrics` makes the sampled metrics.
+
+  Attributes:
+    every_n_steps: steps between two sampled evaluations, and checkpoints.
+    n_batches: of a sampled evaluation.
+    best_metric: of the sampled evaluations, by which the best checkpoint is
+      chosen; None: the last one is taken.
+    best_direction: 'maximize' or 'minimize' it.
+  """
+
+  every_n_steps: int
+  n_batches: int
+  best_metric: str | None
+  best_direction: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunConfig:
+  """What a run leaves behind.
+
+  Attributes:
+    keep_checkpoints: how many of the newest checkpoints are kept.
+    histograms: whether weights and gradients are counted at each evaluation.
+    projector: whether the embeddings are written for TensorBoard's projector.
+  """
+
+  keep_checkpoints: int
+  histograms: bool
+  projector: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Experiment:
+  """A checked config as values, and what makes the parts that trax has.
+
+  Several can live in one process, and be used from several threads.
+
+  Attributes:
+    config: the config it was made of.
+    data, text, buckets, model, optimization, evaluation, run: its values.
+    gin_state: its bindings, for what trax makes.
+  """
+
+  config: Config
+  data: DataConfig
+  text: TextConfig
+  buckets: BucketConfig
+  model: ModelConfig
+  optimization: OptimizationConfig
+  evaluation: EvaluationConfig
+  run: RunConfig
+  gin_state: GinState = dataclasses.field(repr=False, compare=False)
+
+  def bound(self) -> contextlib.AbstractContextManager[None]:
+    """Returns a context in which gin gives parameters as the config says.
+
+    For code that may call configurables: while a layer is made, initialized or
+    traced.
+    """
+    return self.gin_state.bound()
+
+  def make_model(self, *, n_classes: int, mode: str):
+    """Makes the model.
+
+    Args:
+      n_classes: number of classes of the data set.
+      mode: 'train' or 'eval'.
+
+    Returns:
+      A trax layer without weights.
+
+    Raises:
+      UserError: its parameters do not go together.
+    """
+    with self.bound():
+      function = _bound_value(_EXPERIMENT, 'model')
+      try:
+        return function(
+          vocab_size=self.model.vocab_size, n_classes=n_classes, mode=mode
+        )
+      except UserError as error:
+        # gin adds where in its own calls that was.
+        message = str(error).partition('\n  In call to configurable')[0]
+        raise UserError(message) from None
+
+  def make_optimizer(self):
+    """Makes the optimizer, which clips gradients if the config says so."""
+    with self.bound():
+      optimizer = _instance(_bound_value(_TRAIN_TASK, 'optimizer'))
+    if self.optimization.clip_grad_norm is not None:
+      trax_optimizers.clip_gradients(
+        optimizer, self.optimization.clip_grad_norm
+      )
+    return optimizer
+
+  def make_loss(self):
+    """Makes the layer that computes the loss."""
+    with self.bound():
+      return _instance(_bound_value(_TRAIN_TASK, 'loss_layer'))
+
+  def make_schedule(self) -> Callable[[int], float] | None:
+    """Makes the learning rate by step; None: it is the optimizer's."""
+    with self.bound():
+      schedule = _bound_value(_TRAIN_TASK, 'lr_schedule')
+      if schedule is None:
+        return None
+      schedule = _instance(schedule)
+
+    def learning_rate(step: int) -> float:
+      with self.bound():
+        return schedule(step)
+
+    return learning_rate
+
+  def make_metrics(self) -> list[Any]:
+    """Makes the layers that a sampled evaluation measures with."""
+    with self.bound():
+      return [_instance(each) for each in _bound_value(_EVAL_TASK, 'metrics')]
+
+
+def resolve(config: Config) -> Experiment:
+  """Turns a checked config into values.
+
+  Args:
+    config: what has passed every check.
+  """
+  import gin
+
+  state = GinState(config.text)
+  with state.bound():
+    data, tokenize, lengths, bucket = (
+      gin.get_bindings(f'trax.data.{name}')
+      for name in ('TFDS', 'Tokenize', 'FilterByLength', 'BucketByLength')
+    )
+    own = gin.get_bindings(_EXPERIMENT)
+    every_n_steps = _bound_value(_TRAIN_TASK, 'n_steps_per_checkpoint')
+    n_eval_batches = _bound_value(_EVAL_TASK, 'n_eval_batches')
+  return Experiment(
+    config=config,
+    data=DataConfig(
+      name=data['dataset_name'],
+      keys=tuple(data['keys']),
+      splits=tuple(own['splits']),
+      data_dir=data['data_dir'],
+    ),
+    text=TextConfig(
+      lower_case=own['lower_case'],
+      vocab_file=tokenize['vocab_file'],
+      vocab_dir=tokenize['vocab_dir'],
+      vocab_type=tokenize['vocab_type'],
+      max_tokens=lengths['max_length'] if own['truncate'] else None,
+    ),
+    buckets=BucketConfig(
+      boundaries=tuple(bucket['boundaries']),
+      batch_sizes=tuple(bucket['batch_sizes']),
+      min_length=lengths['min_length'],
+      max_length=lengths['max_length'],
+      strict_pad_on_len=bucket['strict_pad_on_len'],
+    ),
+    model=ModelConfig(vocab_size=own['vocab_size'], init_from=own['init_from']),
+    optimization=OptimizationConfig(
+      n_steps=own['n_steps'],
+      seed=own['seed'],
+      clip_grad_norm=own['clip_grad_norm'],
+      ema_decay=own['ema_decay'],
+      patience=own['patience'],
+    ),
+    evaluation=EvaluationConfig(
+      every_n_steps=every_n_steps,
+      n_batches=n_eval_batches,
+      best_metric=own['best_metric'],
+      best_direction=own['best_direction'],
+    ),
+    run=RunConfig(
+      keep_checkpoints=own['keep_checkpoints'],
+      histograms=own['histograms'],
+      projector=own['projector'],
+    ),
+    gin_state=state,
+  )
+
+
+def _bound_value(selector: str, parameter: str) -> Any:
+  """Returns what gin gives a parameter now; None where it is not bound."""
+  import gin
+
+  values = gin.get_bindings(selector, resolve_references=False)
+  # The copy of a reference is what it refers to, or what calling that returns.
+  return copy.deepcopy(values.get(parameter))
+
+
+def _instance(configurable_or_instance: Any) -> Any:
+  """Returns an object for what a config may name or make: @Adam, @Adam()."""
+  value = configurable_or_instance
+  is_function = isinstance(value, type) or (
+    callable(value) and hasattr(value, '__wrapped__')
+  )
+  return value() if is_function else value

@@ -1,0 +1,112 @@
+"""The training loop of an experiment, with all its parts."""
+
+import logging
+
+from experiments.batching import batches
+from experiments.config.experiment import Experiment
+from experiments.pipeline.data import Data, plan_batches
+from experiments.pipeline.models import Models, empty_batch
+from experiments.rundir import checkpoints, metric_log, run_dir
+from experiments.training import histograms
+from experiments.training.context import RunContext
+from experiments.training.update import Start
+
+
+def make_loop(
+  experiment: Experiment,
+  *,
+  data: Data,
+  models: Models,
+  directory: run_dir.RunDir,
+  start: Start | None,
+  counted: histograms.Histograms,
+  context: RunContext,
+):
+  """Makes the loop of an experiment.
+
+  Args:
+    experiment: what to train.
+    data: the tokenized data set.
+    models: its models.
+    directory: where checkpoints and measured values go, and come from.
+    start: weights to start from; None: random ones.
+    counted: gets the histograms, if the experiment wants them.
+    context: of the run.
+
+  Returns:
+    A `training.loop.Loop`.
+
+  Raises:
+    UserError: no example of a split is within the length limits, or the
+      checkpoint does not fit the model.
+  """
+  from experiments.training import loop
+
+  optimization, evaluation = experiment.optimization, experiment.evaluation
+  train_stream, eval_stream = (
+    batches.BatchStream(
+      tokens,
+      plan_batches(
+        experiment,
+        tokens.lengths,
+        seed=optimization.seed,
+        is_trained=is_trained,
+      ),
+    )
+    for tokens, is_trained in ((data.train, True), (data.validation, False))
+  )
+  evaluated = 'validation' if 'validation' in data.source.splits else 'test'
+  for split, stream in (('train', train_stream), (evaluated, eval_stream)):
+    if stream.plan.n_dropped:
+      logging.info(
+        '%d of %d %s examples are outside of the length limits and left out',
+        stream.plan.n_dropped,
+        stream.plan.n_dropped + stream.plan.n_kept,
+        split,
+      )
+  sample = empty_batch(experiment.buckets)
+  with experiment.bound():
+    return loop.Loop(
+      models.train,
+      loop.TrainTask(
+        train_stream,
+        loss_layer=experiment.make_loss(),
+        optimizer=experiment.make_optimizer(),
+        lr_schedule=experiment.make_schedule(),
+        n_steps_per_checkpoint=evaluation.every_n_steps,
+        sample_batch=sample,
+      ),
+      eval_model=models.eval,
+      eval_task=loop.EvalTask(
+        eval_stream,
+        metrics=experiment.make_metrics(),
+        n_eval_batches=evaluation.n_batches,
+        sample_batch=sample,
+      ),
+      n_steps=optimization.n_steps,
+      random_seed=optimization.seed,
+      checkpoints=open_checkpoints(experiment, directory),
+      records=metric_log.Records(directory.metrics),
+      ema_decay=optimization.ema_decay,
+      patience=optimization.patience,
+      start=start,
+      counted=counted if experiment.run.histograms else None,
+      context=context,
+    )
+
+
+def open_checkpoints(
+  experiment: Experiment, directory: run_dir.RunDir
+) -> checkpoints.Checkpoints:
+  """Opens the checkpoints of a run, to keep them as its config says.
+
+  Args:
+    experiment: of the run.
+    directory: of the run.
+  """
+  return checkpoints.Checkpoints(
+    directory.checkpoints,
+    keep=experiment.run.keep_checkpoints,
+    best_metric=experiment.evaluation.best_metric,
+    best_direction=experiment.evaluation.best_direction,
+  )
