@@ -55,8 +55,7 @@ def calibrate(
   predicted = log_probs.argmax(axis=-1)
   # exp() of float32 may come out above 1.
   confidences = np.exp(log_probs.max(axis=-1).astype(np.float64)).clip(max=1)
-  edges = np.linspace(0, 1, n_bins + 1)
-  bins = (np.searchsorted(edges, confidences, side='left') - 1).clip(min=0)
+  bins = bin_numbers(confidences, n_bins)
   counts = np.bincount(bins, minlength=n_bins)
 
   def means(values: np.ndarray) -> np.ndarray:
@@ -68,3 +67,14 @@ def calibrate(
   return Calibration(
     counts, means(confidences), means((predicted == targets).astype(np.float64))
   )
+
+
+def bin_numbers(confidences: np.ndarray, n_bins: int = N_BINS) -> np.ndarray:
+  """Returns in which bin each confidence is, int [examples].
+
+  Args:
+    confidences: float [examples], from 0 to 1.
+    n_bins: number of bins.
+  """
+  edges = np.linspace(0, 1, n_bins + 1)
+  return (np.searchsorted(edges, confidences, side='left') - 1).clip(min=0)
