@@ -60,7 +60,7 @@ def measure(
     cache_dir: of compiled programs.
   """
   from experiments.backend import jax_setup
-  from experiments.commands import predict
+  from experiments.commands import predict, questions
   from experiments.pipeline import run_config, saved_model
   from experiments.rundir import run_dir
   from experiments.text import tokenization
@@ -75,8 +75,8 @@ def measure(
   labels = directory.read_run()['labels']
 
   def classify(some: Sequence[str]) -> None:
-    answers = [{'text': each} for each in some]
-    predict.answer_texts(answers, experiment, classifier, vocabulary, labels)
+    asked = [questions.Question(None, each, '') for each in some]
+    predict.answer(asked, experiment, classifier, vocabulary, labels)
 
   def classify_singly() -> None:
     for each in texts[:N_SINGLE]:

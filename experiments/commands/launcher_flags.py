@@ -1,5 +1,7 @@
 """The flags of launcher.py, and which go with which mode."""
 
+import sys
+
 from absl import flags
 
 from experiments.foundation.errors import UserError
@@ -115,6 +117,8 @@ _NEEDED = {
   'prepare': ('source', 'gin_file'),
   'compare': ('output_dir',),
 }
+# All that they do is lost without a stdout.
+_PRINTING_MODES = ('predict', 'compare')
 _OF_SWEEPS = (
   'jobs',
   'retries',
@@ -156,6 +160,13 @@ def check_flags() -> None:
         f'--{flag} does not go with --mode={mode}, only with '
         f'--mode={" or ".join(modes)}.'
       )
+  if getattr(sys.stdout, 'is_closed', False) and (
+    mode in _PRINTING_MODES or FLAGS.dry_run
+  ):
+    what = '--dry_run' if FLAGS.dry_run else f'--mode={mode}'
+    raise UserError(
+      f'stdout is closed, and {what} only prints. Give it a file or a pipe.'
+    )
   if FLAGS.trust_init_from and FLAGS.sweep:
     raise UserError(
       '--trust_init_from does not go with --sweep. Let the trials start from a '

@@ -1,24 +1,39 @@
 """What --mode=predict does: from lines of text to lines of JSON."""
 
-import json
+import contextlib
+import os
 import pathlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from experiments.backend import jax_setup
+from experiments.commands import line_reader
+from experiments.commands.questions import (
+  Format,
+  Question,
+  find_format,
+  read_question,
+)
 from experiments.config.experiment import BucketConfig, Experiment
 from experiments.evaluation import inference
-from experiments.foundation import cache
+from experiments.foundation import cache, json_text, terminal
 from experiments.foundation.errors import UserError
 from experiments.pipeline import prediction, run_config, saved_model
 from experiments.rundir import run_dir
 from experiments.text import tokenization
 
-# Enough for full batches, little enough for memory and for the first answer.
-_LINES_AT_ONCE = 4096
+_HINTS = {
+  Format.JSON: (
+    '\nIts first line begins as a JSON object does, so each line is read as '
+    'one. For a text that does, write {"text": "…"}.'
+  ),
+  Format.ARRAY: (
+    "\nIt begins as a JSON array. Give an object a line, as jq -c '.[]' does."
+  ),
+}
 
 
 def predict(output_dir: pathlib.Path, input_path: str) -> None:
@@ -26,150 +41,142 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
 
   The input holds one text a line, or JSON objects with a 'text', or with the
   text keys of the run's KEYS, which are joined as in training, and perhaps with
-  an 'id', which is passed through. It is read as JSON if its name ends in
-  .jsonl or its first line that is not empty starts with '{'. A line that cannot
-  be classified is answered in its place with an 'error'.
+  an 'id', which is passed through as it is; `find_format` tells which. A line
+  that cannot be classified is answered in its place with an 'error'.
 
   Args:
     output_dir: a run directory with a checkpoint.
-    input_path: a file, or '-' for stdin.
+    input_path: a file, or '-' for stdin; of a stream, lines are answered as
+      they come.
 
   Raises:
     UserError: the directory or the file will not do, or some lines could not
       be classified; how many is in the message.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  experiment = run_config.load_experiment(directory)
-  jax_setup.start_jax(cache_dir=cache.cache_dir())
-  classifier, _ = saved_model.load_classifier(experiment, directory)
-  vocabulary = tokenization.load_vocabulary(
-    vocab_file=str(directory.vocabulary), lower_case=experiment.text.lower_case
-  )
-  labels = directory.read_run()['labels']
-  text_keys = experiment.data.keys[:-1]
-  n_lines = n_errors = 0
-  with _open(input_path) as file:
-    for lines in _chunks(file, _LINES_AT_ONCE):
-      if not n_lines:
-        is_json = _is_json(input_path, lines)
-      answers = [_parse(line, is_json, text_keys) for line in lines]
-      answer_texts(answers, experiment, classifier, vocabulary, labels)
-      for answer in answers:
-        print(json.dumps(answer, ensure_ascii=False))
-        n_errors += 'error' in answer
-      sys.stdout.flush()
+  with _open(input_path) as descriptor:
+    experiment = run_config.load_experiment(directory)
+    jax_setup.start_jax(cache_dir=cache.cache_dir())
+    classifier, _ = saved_model.load_classifier(experiment, directory)
+    vocabulary = tokenization.load_vocabulary(
+      vocab_file=str(directory.vocabulary),
+      lower_case=experiment.text.lower_case,
+    )
+    labels = directory.read_run()['labels']
+    text_keys = experiment.data.keys[:-1]
+    n_lines = n_errors = n_misread = 0
+    format_: Format | None = None
+    for lines in line_reader.read_lines(descriptor):
+      format_ = format_ or find_format(input_path, lines)
+      questions = [read_question(line, format_, text_keys) for line in lines]
+      answers = answer(questions, experiment, classifier, vocabulary, labels)
+      terminal.print_data(''.join(map(render_answer, questions, answers)))
       n_lines += len(lines)
+      n_errors += sum('error' in each for each in answers)
+      n_misread += sum(each.is_misread for each in questions)
   if n_errors:
+    hint = _HINTS[format_] if n_misread and format_ else ''
     raise UserError(
       f'--input={input_path}: {n_errors} of {n_lines} lines could not be '
-      "classified; their answers have an 'error'."
+      f"classified; their answers have an 'error'.{hint}"
     )
 
 
-def _open(path: str) -> BinaryIO:
-  if path == '-':
-    return sys.stdin.buffer
-  try:
-    return open(path, 'rb')
-  except OSError as error:
-    raise UserError(
-      f'--input={path}: {error.strerror}. Give a file with one text a line, or '
-      '- for stdin.'
-    ) from error
-
-
-def _chunks(file: Iterable[bytes], size: int) -> Iterator[list[bytes]]:
-  chunk: list[bytes] = []
-  for line in file:
-    chunk.append(line)
-    if len(chunk) == size:
-      yield chunk
-      chunk = []
-  if chunk:
-    yield chunk
-
-
-def _is_json(path: str, lines: list[bytes]) -> bool:
-  first = next((line for line in lines if line.strip()), b'')
-  return path.endswith('.jsonl') or first.lstrip().startswith(b'{')
-
-
-def _parse(
-  line: bytes, is_json: bool, text_keys: Sequence[str]
-) -> dict[str, Any]:
-  """Returns {'text': …} or {'error': …}, with the 'id' if there is one.
-
-  Args:
-    line: as it was read.
-    is_json: whether it holds a JSON object.
-    text_keys: which of its fields make up a text, if it has any of them;
-      otherwise 'text' does.
-  """
-  try:
-    decoded = line.decode('utf-8').strip()
-  except UnicodeDecodeError as error:
-    return {'error': f'not UTF-8: byte {error.start}'}
-  if not decoded:
-    return {'error': 'empty line'}
-  if not is_json:
-    return {'text': decoded}
-  try:
-    value = json.loads(decoded)
-  except (ValueError, RecursionError) as error:
-    return {'error': f'not JSON: {error}'}
-  if not isinstance(value, dict):
-    return {'error': 'not a JSON object'}
-  answer = {'id': value['id']} if 'id' in value else {}
-  names = text_keys if any(key in value for key in text_keys) else ['text']
-  for name in names:
-    if not isinstance(value.get(name), str):
-      return {**answer, 'error': f'no {name!r} that is a string'}
-  content = ' '.join(value[name] for name in names)
-  if not content.strip():
-    return {**answer, 'error': 'empty text'}
-  return {**answer, 'text': content}
-
-
-def answer_texts(
-  answers: list[dict[str, Any]],
+def answer(
+  questions: Sequence[Question],
   experiment: Experiment,
   classifier: inference.Classifier,
   vocabulary: tokenization.Vocabulary,
   labels: Sequence[str],
-) -> None:
-  """Puts label, probabilities and tokens, or an error, where a text is.
+) -> list[dict[str, Any]]:
+  """Answers each question with a label, its probabilities and its tokens.
 
   Args:
-    answers: those with a 'text' lose it and get the rest.
+    questions: what is asked.
     experiment: of the run.
     classifier: its model.
     vocabulary: its vocabulary.
     labels: the classes by name.
+
+  Returns:
+    An answer to each, with an 'error' in place of label and probabilities where
+    there is one.
   """
-  open_answers = [answer for answer in answers if 'text' in answer]
   found = prediction.classify(
-    [answer.pop('text') for answer in open_answers],
+    [question.text for question in questions if not question.error],
     classifier=classifier,
     vocabulary=vocabulary,
     max_tokens=experiment.text.max_tokens,
   )
   # As lists at once: one by one NumPy would take half of a short text's time.
-  kept = found.is_kept.tolist()
-  best = (
-    np.argmax(found.probabilities, axis=1).tolist()
-    if any(kept)
-    else [0] * len(kept)
+  is_whole = np.isfinite(found.probabilities).all(axis=1).tolist()
+  best = [0] * len(is_whole)
+  if found.probabilities.size:
+    best = np.argmax(found.probabilities, axis=1).tolist()
+  rows = zip(
+    found.is_kept.tolist(),
+    is_whole,
+    best,
+    found.probabilities.tolist(),
+    found.n_tokens.tolist(),
+    strict=True,
   )
-  columns = (kept, best, found.probabilities.tolist(), found.n_tokens.tolist())
-  for answer, is_kept, best_class, row, n_tokens in zip(
-    open_answers, *columns, strict=True
-  ):
-    if is_kept:
-      answer['label'] = labels[best_class]
-      answer['probabilities'] = dict(zip(labels, row, strict=True))
+  answers: list[dict[str, Any]] = []
+  for question in questions:
+    if question.error:
+      answers.append({'error': question.error})
+      continue
+    is_kept, is_number, best_class, row, n_tokens = next(rows)
+    if not is_kept:
+      result: dict[str, Any] = {
+        'error': _wrong_length(n_tokens, experiment.buckets)
+      }
+    elif not is_number:
+      result = {'error': "the model's probabilities are not finite"}
     else:
-      answer['error'] = _wrong_length(n_tokens, experiment.buckets)
-    answer['n_tokens'] = n_tokens
+      result = {
+        'label': labels[best_class],
+        'probabilities': dict(zip(labels, row, strict=True)),
+      }
+    answers.append({**result, 'n_tokens': n_tokens})
+  return answers
+
+
+def render_answer(question: Question, answer: dict[str, Any]) -> str:
+  """Returns a line of JSON."""
+  text = json_text.to_json(answer)
+  if question.id is None:
+    return text + '\n'
+  return f'{{"id": {question.id}, {text[1:]}\n'
+
+
+@contextlib.contextmanager
+def _open(path: str) -> Iterator[int]:
+  """Yields a descriptor to read from."""
+  if path == '-':
+    if sys.stdin is None:
+      raise UserError(
+        '--input=-: stdin is closed. Give a file, or texts to stdin.'
+      )
+    yield sys.stdin.fileno()
+    return
+  try:
+    descriptor = os.open(path, os.O_RDONLY)
+  except OSError as error:
+    raise _unreadable(path, error) from error
+  try:
+    yield descriptor
+  except IsADirectoryError as error:
+    raise _unreadable(path, error) from error
+  finally:
+    os.close(descriptor)
+
+
+def _unreadable(path: str, error: OSError) -> UserError:
+  return UserError(
+    f'--input={path}: {error.strerror}. Give a file with one text a line, or '
+    '- for stdin.'
+  )
 
 
 def _wrong_length(n_tokens: int, limits: BucketConfig) -> str:

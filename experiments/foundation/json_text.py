@@ -6,6 +6,9 @@ from typing import Any
 
 from experiments.foundation import plain_text
 
+# Made once: making it takes as long as a short answer.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+
 
 def to_json(value: Any, *, indent: int | None = None) -> str:
   """Returns a value as JSON, in the letters of its language.
@@ -19,12 +22,15 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     Text that is valid UTF-8. Within its strings, half characters and what
     would steer a terminal are escaped.
   """
-  try:
-    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
-  except ValueError:
-    text = json.dumps(
-      _finite(value), indent=indent, ensure_ascii=False, allow_nan=False
+  encoder = _ENCODER
+  if indent is not None:
+    encoder = json.JSONEncoder(
+      ensure_ascii=False, allow_nan=False, indent=indent
     )
+  try:
+    text = encoder.encode(value)
+  except ValueError:
+    text = encoder.encode(_finite(value))
   return escape(text)
 
 

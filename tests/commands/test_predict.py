@@ -1,18 +1,30 @@
 """--mode=predict, as a user does it."""
 
+import codecs
 import csv
 import html
 import json
 import re
+import shlex
 import shutil
 import subprocess
+import time
 
+import hypothesis
 import numpy as np
 import pytest
+from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.calibration import calibration_curve
 
+from experiments.commands import predict as predict_command
+from experiments.commands import questions
 from experiments.datasets import bbc_news_corpus
+from experiments.foundation import plain_text
+from experiments.pipeline import run_config, saved_model
+from experiments.rundir import run_dir
+from experiments.text import tokenization
+from tests.commands import test_questions
 
 
 def answers(done):
@@ -56,13 +68,11 @@ def test_scikit_learn_finds_the_reported_numbers_in_the_predictions(
   predictions = answers(done)
   assert [p['id'] for p in predictions] == list(range(426))
   kept = [i for i, p in enumerate(predictions) if 'error' not in p]
-  for i, prediction in enumerate(predictions):
+  for i, answer in enumerate(predictions):
     if i not in kept:
-      n_tokens = prediction['n_tokens']
+      n_tokens = answer['n_tokens']
       assert n_tokens > 1200
-      assert prediction['error'] == (
-        f'{n_tokens} tokens, at most 1200 are taken'
-      )
+      assert answer['error'] == (f'{n_tokens} tokens, at most 1200 are taken')
   expected = [articles[i].label for i in kept]
   predicted = [predictions[i]['label'] for i in kept]
   probabilities = np.array(
@@ -153,7 +163,8 @@ def test_json_lines_from_stdin(predict):
   assert done.returncode == 2
   assert done.stderr == (
     '--input=-: 6 of 9 lines could not be classified; their answers have an '
-    "'error'.\n"
+    "'error'.\nIts first line begins as a JSON object does, so each line is "
+    'read as one. For a text that does, write {"text": "…"}.\n'
   )
   found = answers(done)
   assert [answer.get('id') for answer in found] == [
@@ -178,6 +189,146 @@ def test_json_lines_from_stdin(predict):
     'empty text',
     'empty line',
   ]
+
+
+def test_a_json_array_is_no_text(predict, tmp_path):
+  lines = '[\n  {"text": "goal"},\n  {"text": "bank"}\n]\n'
+  done = predict('-', input=lines)
+  assert done.returncode == 2
+  assert done.stderr == (
+    '--input=-: 4 of 4 lines could not be classified; their answers have an '
+    "'error'.\nIt begins as a JSON array. Give an object a line, as "
+    "jq -c '.[]' does.\n"
+  )
+  error = "a JSON array; give an object a line, as jq -c '.[]' does"
+  assert answers(done) == [{'error': error}] * 4
+
+
+def test_a_byte_order_mark_is_no_part_of_a_text(predict, tmp_path):
+  for content in (b'goal match', b'{"text": "goal match"}'):
+    paths = [tmp_path / 'without', tmp_path / 'with']
+    for path, mark in zip(paths, (b'', codecs.BOM_UTF8), strict=True):
+      path.write_bytes(mark + content + b'\n')
+    without, with_ = (answers(predict(path)) for path in paths)
+    assert with_ == without
+    assert 'label' in with_[0]
+
+
+@pytest.fixture
+def ask(trained):
+  """Answers lines as the launcher does, in this process."""
+  directory = run_dir.RunDir(trained[0])
+  experiment = run_config.load_experiment(directory)
+  classifier, _ = saved_model.load_classifier(experiment, directory)
+  vocabulary = tokenization.load_vocabulary(
+    vocab_file=str(directory.vocabulary)
+  )
+  labels = directory.read_run()['labels']
+
+  def answers_of(lines, format_=None):
+    format_ = format_ or questions.find_format('-', lines)
+    asked = [
+      questions.read_question(line, format_, ('text',)) for line in lines
+    ]
+    answered = predict_command.answer(
+      asked, experiment, classifier, vocabulary, labels
+    )
+    return list(map(predict_command.render_answer, asked, answered))
+
+  return answers_of
+
+
+def refuse(name):
+  raise AssertionError(f'{name} is no JSON')
+
+
+def test_every_line_is_answered_by_valid_json(ask):
+  @hypothesis.given(
+    st.lists(test_questions.LINES.map(lambda line: line.replace(b'\n', b''))),
+    st.none() | st.sampled_from(questions.Format),
+  )
+  def check(lines, format_):
+    answered = ask(lines, format_)
+    assert len(answered) == len(lines)
+    for text in answered:
+      assert text.encode('utf-8').count(b'\n') == 1
+      assert plain_text.escape(text) == text
+      value = json.loads(text, parse_constant=refuse)
+      assert ('label' in value) != ('error' in value)
+
+  check()
+
+
+def test_a_half_character_ends_nothing(predict):
+  lines = r"""{"id": "\ud800", "text": "goal"}
+{"id": 1, "text": "a \udfff goal"}
+{"id": "\ud83d\ude00", "text": "\udc00"}
+{"id": 2, "text": "goal"}
+"""
+  done = predict('-', input=lines)
+  assert (done.returncode, done.stderr) == (0, '')
+  assert [answer['id'] for answer in answers(done)] == [
+    '\ud800',
+    1,
+    '\U0001f600',
+    2,
+  ]
+  assert all('label' in answer for answer in answers(done))
+
+
+def test_an_answer_comes_before_the_next_line(launcher, trained):
+  process = subprocess.Popen(
+    launcher.command(
+      '--mode=predict', f'--output_dir={trained[0]}', '--input=-'
+    ),
+    cwd=launcher.cwd,
+    env=launcher.env,
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+    bufsize=1,
+  )
+  with process:
+    assert process.stdin
+    assert process.stdout
+    seconds = []
+    for i in range(25):
+      start = time.monotonic()
+      process.stdin.write(json.dumps({'id': i, 'text': 'goal'}) + '\n')
+      assert json.loads(process.stdout.readline())['id'] == i
+      seconds.append(time.monotonic() - start)
+    process.stdin.close()
+  assert process.returncode == 0
+  # Once the program is compiled; a busy machine may be late a few times.
+  assert sorted(seconds[1:])[5] < 0.05, seconds
+
+
+def test_closed_streams_are_told(launcher, trained, tmp_path):
+  (tmp_path / 'texts').write_text('goal\n')
+  command = shlex.join(
+    launcher.command('--mode=predict', f'--output_dir={trained[0]}')
+  )
+  for redirected, message in [
+    (
+      '--input=- <&-',
+      '--input=-: stdin is closed. Give a file, or texts to stdin.\n',
+    ),
+    (
+      f'--input={tmp_path}/texts >&-',
+      'stdout is closed, and --mode=predict only prints. Give it a file or a '
+      'pipe.\n',
+    ),
+  ]:
+    done = subprocess.run(
+      f'{command} {redirected}',
+      shell=True,
+      cwd=launcher.cwd,
+      env=launcher.env,
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (2, '', message)
 
 
 def test_nothing_that_can_be_classified(predict):
