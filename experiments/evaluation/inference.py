@@ -78,6 +78,14 @@ class Classifier:
       'max_length': max_length,
     }
 
+  def answer(self, inputs: np.ndarray) -> np.ndarray:
+    """Returns log-probabilities float32 [batch, n_classes] of one batch.
+
+    Args:
+      inputs: token ids int32 [batch, length], 0 is padding.
+    """
+    return np.asarray(self._forward(self.weights, self._state, inputs))
+
   def log_probs(self, tokens) -> tuple[np.ndarray, np.ndarray]:
     """Classifies every example once.
 
@@ -94,7 +102,7 @@ class Classifier:
     kept = np.zeros(n, bool)
     for inputs, _, _, indices in batches.single_pass(tokens, **self._buckets):
       rows = indices >= 0
-      output = np.asarray(self._forward(self.weights, self._state, inputs))
+      output = self.answer(inputs)
       if results is None:
         results = np.full((n, output.shape[1]), np.nan, np.float32)
       results[indices[rows]] = output[rows]

@@ -8,7 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments.config.experiment import Experiment
-from experiments.evaluation import by_length, calibration, inference, metrics
+from experiments.evaluation import (
+  by_length,
+  calibration,
+  inference,
+  metrics,
+  short_texts,
+)
 from experiments.pipeline import prediction
 from experiments.pipeline.data import Data
 from experiments.reporting import (
@@ -78,6 +84,7 @@ def evaluate_run(
     label_names=data.source.label_names,
     n_dropped=n_dropped,
   )
+  _warn_of_padding(classifier, data)
   shown = np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
   examples = [
     prediction.describe(
@@ -133,6 +140,22 @@ def evaluate_run(
   directory.write_run(metrics=evaluation.to_dict(), evaluated_step=step)
   n_steps = directory.read_run().get('steps', step)
   return Results(evaluation, examples, step, n_steps)
+
+
+def _warn_of_padding(classifier: inference.Classifier, data: Data) -> None:
+  """Says so where the answers to short texts are those of their padding."""
+  n_texts, n_changed = padded = short_texts.change_by_padding(
+    classifier, data.test
+  )
+  if padded.is_decisive:
+    logging.warning(
+      'Answers to short texts are not to be trusted: of %d texts cut to %d '
+      'tokens, %d get another class by their padding. A model that leaves it '
+      'out, such as MODEL = @masked_mean_embedding, answers by the text alone.',
+      n_texts,
+      short_texts.N_TOKENS,
+      n_changed,
+    )
 
 
 def _worst_mistakes(
