@@ -4,6 +4,7 @@ import sys
 
 from absl import flags
 
+from experiments.foundation import paths
 from experiments.foundation.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -119,6 +120,8 @@ _NEEDED = {
 }
 # All that they do is lost without a stdout.
 _PRINTING_MODES = ('predict', 'compare')
+# What is no path though it is a string; a sweep may be one, and says so itself.
+_NO_PATHS = ('gin_bindings', 'objective', 'ray_address', 'sweep')
 _OF_SWEEPS = (
   'jobs',
   'retries',
@@ -143,10 +146,10 @@ _MODES_OF = {
 
 
 def check_flags() -> None:
-  """Checks that the flags go together.
+  """Checks that the flags go together, and expands `~` in those that are paths.
 
   Raises:
-    UserError: one is missing, or has no effect.
+    UserError: one is missing, has no effect, or cannot be a path.
   """
   mode = FLAGS.mode
   for flag in _NEEDED[mode]:
@@ -175,3 +178,26 @@ def check_flags() -> None:
   for flag in _OF_SWEEPS:
     if FLAGS[flag].present and not FLAGS.sweep:
       raise UserError(f'--{flag} is for a sweep: give --sweep, too.')
+  for flag in paths_among_flags():
+    value = FLAGS[flag].value
+    if isinstance(value, str):
+      FLAGS[flag].value = _expand(flag, value)
+    elif value:
+      FLAGS[flag].value = [_expand(flag, each) for each in value]
+
+
+def paths_among_flags() -> list[str]:
+  """Returns the flags whose values are paths: all texts but those named."""
+  return [
+    flag.name
+    for flag in FLAGS.flags_by_module_dict()[__name__]
+    if flag.flag_type() in ('string', 'multi string')
+    and flag.name not in _NO_PATHS
+  ]
+
+
+def _expand(flag: str, path: str) -> str:
+  try:
+    return paths.expand(path)
+  except paths.BadPathError as error:
+    raise UserError(f'--{flag}={path} must be {error}.') from None

@@ -227,13 +227,13 @@ def checked(
     return value
   try:
     return spec.normalised(value)
-  except schema.WrongValueError:
+  except schema.WrongValueError as error:
     source = origin(binding, bindings)
     subject = shown(binding)
     if source.is_macro:
       subject = f'macro {source.name}, which gives {subject},'
     raise UserError(
-      f'{source.place}: {subject} must be {spec.expected}, not '
+      f'{source.place}: {subject} must be {error}, not '
       f'{shortened(shortened_references(value))}.'
     ) from None
 

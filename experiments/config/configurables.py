@@ -4,12 +4,10 @@ The only module that looks into gin's registry, for which gin has no public way
 to list names.
 """
 
-import contextlib
 import dataclasses
 import functools
 import importlib
 import inspect
-import os
 import sys
 import traceback
 import types
@@ -19,11 +17,9 @@ from typing import Any
 
 from experiments.config.gin_statements import Import
 from experiments.config.gin_values import REQUIRED
+from experiments.foundation import terminal
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
-
-# File descriptors.
-_STDOUT, _STDERR = 1, 2
 
 MISSING = inspect.Parameter.empty
 
@@ -159,7 +155,7 @@ def import_modules(imports: Iterable[Import]) -> None:
   """
   for statement in imports:
     try:
-      with _stdout_as_stderr():
+      with terminal.stdout_to_stderr():
         importlib.import_module(statement.module)
     except ModuleNotFoundError as error:
       missing = error.name or statement.module
@@ -179,26 +175,6 @@ def import_modules(imports: Iterable[Import]) -> None:
         f'{statement.place}: importing {statement.module} failed in '
         f'{file}:{line}: {type(error).__name__}: {reason}'
       ) from error
-
-
-@contextlib.contextmanager
-def _stdout_as_stderr() -> Iterator[None]:
-  """Sends what Python, C or another process prints to stderr, not stdout."""
-
-  def flush():
-    if sys.__stdout__:  # None, where it is closed.
-      sys.__stdout__.flush()
-
-  with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
-    flush()
-    # Of the process, too, if it has both.
-    with contextlib.suppress(OSError):
-      kept = os.dup(_STDOUT)
-      stack.callback(os.close, kept)
-      os.dup2(_STDERR, _STDOUT)
-      stack.callback(os.dup2, kept, _STDOUT)
-      stack.callback(flush)
-    yield
 
 
 def names() -> list[str]:

@@ -58,11 +58,12 @@ class Config:
 
   Attributes:
     text: gin, complete and canonical: equal experiments have equal texts, and
-      checking a text gives the same text.
+      checking a text gives the same text. Directories in it are paths from the
+      root, so that they are the same ones wherever it is read.
     macros: the value of each macro in use; a reference is a string like
       '@Adam'.
     overrides: what --gin_bindings bound, as gin writes it: 'LEARNING_RATE' to
-      '0.003', in the order of the flags.
+      '0.003', in the order of the flags; paths as they were written.
   """
 
   text: str
@@ -139,12 +140,17 @@ class Resolved:
         for name in _macro_order(self.consumed)
       },
       overrides={
-        binding_checks.shown(self.bindings[key]): write(
-          self.bindings[key].value
-        )
+        binding_checks.shown(self.bindings[key]): write(self._override(key))
         for key in self.flags
       },
     )
+
+  def _override(self, key: Key) -> Any:
+    """Returns the value of a flag; a path as written, for it names the run."""
+    binding = self.bindings[key]
+    if _path_spec(binding, self.bindings):
+      binding = self.given[key]
+    return binding.value
 
 
 def check(parsed: ParsedConfig) -> Config:
@@ -213,8 +219,17 @@ def _entries(text: str) -> dict[str, str]:
   statements = read_text(text, 'config.gin')
   entries = {statement.text: 'there' for statement in statements.imports}
   for binding in statements.bindings:
-    entries[binding.name] = render(binding.value)
+    entries[binding.name] = render(_located(binding))
   return entries
+
+
+def _located(binding: Binding) -> Any:
+  """Returns a value; directories, which old texts have as written, in full."""
+  spec = _path_spec(binding, {})
+  try:
+    return spec.normalised(binding.value) if spec else binding.value
+  except schema.WrongValueError:
+    return binding.value
 
 
 def _reach(bindings: Mapping[Key, Binding]) -> Reached:
@@ -228,6 +243,8 @@ def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
     return binding
   if binding.is_macro:
     value = macro_checks.checked_macro(binding, value)
+    path = _path_spec(binding, bindings)
+    value = path.normalised(value) if path else value
   else:
     try:
       value = binding_checks.checked(binding, value, bindings)
@@ -235,6 +252,24 @@ def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
       # Not consumed, or it would have been refused before.
       return binding
   return dataclasses.replace(binding, value=value)
+
+
+def _path_spec(
+  binding: Binding, bindings: Mapping[Key, Binding]
+) -> schema.Spec | None:
+  """Returns what a binding must be that gives a path, also a macro of a user's.
+
+  Args:
+    binding: with a full selector, or as config.gin has it.
+    bindings: all of them, to see where a macro goes.
+  """
+  spec = schema.path_spec(binding.selector, binding.parameter)
+  if spec is None and binding.is_macro:
+    for key in schema.PATHS:
+      reader = bindings.get(key)
+      if reader and macro_checks.origin(reader, bindings).key == binding.key:
+        spec = schema.path_spec(*key[1:])
+  return spec
 
 
 def write(value: Any) -> str:

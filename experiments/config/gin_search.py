@@ -23,7 +23,7 @@ def find(path: str, directories: Iterable[str]) -> str | None:
   try:
     path = paths.expand(path)
   except paths.BadPathError as error:
-    raise UserError(f'it must be {error}.') from None
+    raise UserError(f'{path} must be {error}.') from None
   for directory in [*directories, *_shipped()]:
     candidate = os.path.normpath(os.path.join(directory, path))
     if os.path.exists(candidate):

@@ -64,10 +64,10 @@ def checked_macro(binding: Binding, value: Any) -> Any:
     return value
   try:
     return entry.spec.normalised(value)
-  except schema.WrongValueError:
+  except schema.WrongValueError as error:
     raise UserError(
-      f'{binding.place}: macro {binding.name} must be {entry.spec.expected}, '
-      f'not {shortened(value)}.'
+      f'{binding.place}: macro {binding.name} must be {error}, not '
+      f'{shortened(value)}.'
     ) from None
 
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.config.gin_values import Reference, leaves
+from experiments.foundation import paths
 
 
 class WrongValueError(ValueError):
-  """A value that its `Spec` does not accept."""
+  """A value that its `Spec` refuses; the message goes after 'must be'."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +28,12 @@ class Spec:
     expected: a phrase for after 'must be'.
     normalised: returns the value in its one form (1 becomes 1.0 where a float
       is meant, a list becomes a tuple); raises WrongValueError.
+    is_path: whether the value names a file or a directory.
   """
 
   expected: str
   normalised: Callable[[Any], Any]
+  is_path: bool = False
 
 
 def _spec(expected: str, accepts: Callable[[Any], bool], form=None) -> Spec:
@@ -83,10 +86,16 @@ def _increases(value) -> bool:
 
 def optional(spec: Spec) -> Spec:
   """Returns a spec that accepts None too."""
-  return Spec(
-    f'{spec.expected}, or None',
-    lambda value: None if value is None else spec.normalised(value),
-  )
+
+  def normalised(value):
+    if value is None:
+      return None
+    try:
+      return spec.normalised(value)
+    except WrongValueError as error:
+      raise WrongValueError(f'{error}, or None') from None
+
+  return Spec(f'{spec.expected}, or None', normalised, spec.is_path)
 
 
 def whole(minimum: int) -> Spec:
@@ -97,9 +106,26 @@ def whole(minimum: int) -> Spec:
   )
 
 
+def _path(form: Callable[[str], str]) -> Spec:
+  """Returns the spec of a path; `form` returns it in its one form."""
+
+  def normalised(value):
+    try:
+      return form(STRING.normalised(value))
+    except paths.BadPathError as error:
+      raise WrongValueError(str(error)) from None
+
+  return Spec(STRING.expected, normalised, is_path=True)
+
+
 SIZE = whole(1)
 COUNT = whole(0)
 STRING = _spec('a quoted string', _is_string)
+# Where the working directory is another, such as in --mode=eval, it must still
+# mean the same: so it is resolved once, when a config is checked.
+DIRECTORY = _path(paths.absolute)
+# A name that is looked for in several directories stays a name.
+FILE = _path(paths.expand)
 POSITIVE = _spec(
   'a finite number above 0', lambda v: _is_finite(v) and v > 0, float
 )
@@ -184,17 +210,17 @@ MACROS: Mapping[str, MacroEntry] = {
     'the second is sampled during training, and chooses the best checkpoint',
   ),
   'DATA_DIR': MacroEntry(
-    optional(STRING),
+    optional(DIRECTORY),
     "where prepared data sets are; None: `TFDS_DATA_DIR`, else TFDS's default",
   ),
   'LOWER_CASE': MacroEntry(BOOLEAN, 'whether texts are made lower-case first'),
   'VOCAB_FILE': MacroEntry(
-    optional(STRING),
+    optional(FILE),
     'a subword vocabulary, or a .json, .model or .words file; None builds one '
     'from the train split',
   ),
   'VOCAB_DIR': MacroEntry(
-    optional(STRING),
+    optional(DIRECTORY),
     "where it is; None: the working directory, then trax's public bucket",
   ),
   'VOCAB_TYPE': MacroEntry(VOCAB_TYPE, 'what `VOCAB_FILE = None` builds'),
@@ -256,11 +282,11 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
   'trax.data.TFDS': {
     'dataset_name': MACROS['DATASET'].spec,
     'keys': KEYS,
-    'data_dir': optional(STRING),
+    'data_dir': optional(DIRECTORY),
   },
   'trax.data.Tokenize': {
-    'vocab_file': optional(STRING),
-    'vocab_dir': optional(STRING),
+    'vocab_file': optional(FILE),
+    'vocab_dir': optional(DIRECTORY),
     'vocab_type': VOCAB_TYPE,
   },
   'trax.data.FilterByLength': {'max_length': SIZE, 'min_length': COUNT},
@@ -283,7 +309,7 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'patience': optional(SIZE),
     'ema_decay': optional(FRACTION),
     'clip_grad_norm': optional(POSITIVE),
-    'init_from': optional(STRING),
+    'init_from': optional(DIRECTORY),
     'histograms': BOOLEAN,
     'projector': BOOLEAN,
   },
@@ -298,6 +324,18 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'n_eval_batches': SIZE,
   },
 }
+
+_ROOTS_BY_LAST_PART = {
+  selector.rpartition('.')[2]: parameters
+  for selector, parameters in ROOTS.items()
+}
+# Of parameters whose value is a path, (scope, selector, parameter).
+PATHS = tuple(
+  ('', selector, parameter)
+  for selector, parameters in ROOTS.items()
+  for parameter, spec in parameters.items()
+  if spec.is_path
+)
 
 # What the framework sets itself: (last part of the selector, parameter).
 SET_BY_FRAMEWORK: Mapping[tuple[str, str], str] = {
@@ -357,6 +395,21 @@ PARAMETERS: Mapping[str, Spec] = {
   'label_smoothing': FRACTION,
   'min_value': NOT_NEGATIVE,
 }
+
+
+def path_spec(selector: str, parameter: str) -> Spec | None:
+  """Returns what the value of a binding must be if it is a path, else None.
+
+  Args:
+    selector: of a configurable, maybe in part; or a macro.
+    parameter: '' for a macro.
+  """
+  if parameter:
+    last = selector.rpartition('.')[2]
+    spec = _ROOTS_BY_LAST_PART.get(last, {}).get(parameter)
+  else:
+    spec = MACROS[selector].spec if selector in MACROS else None
+  return spec if spec and spec.is_path else None
 
 
 def spec_of_default(default: Any) -> Spec | None:

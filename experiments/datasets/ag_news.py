@@ -64,7 +64,7 @@ def prepare_ag_news(
       already; `data_dir` cannot be written.
   """
   directory = storage.resolve_data_dir(data_dir)
-  with ag_news_csv.open_files(pathlib.Path(source_path).expanduser()) as files:
+  with ag_news_csv.open_files(pathlib.Path(source_path)) as files:
     wanted = {
       split: _checksum(
         (row.label, row.title.encode(), row.description.encode())

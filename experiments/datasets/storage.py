@@ -13,7 +13,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from experiments.foundation import errors
+from experiments.foundation import errors, paths
 
 
 def resolve_data_dir(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
@@ -22,11 +22,14 @@ def resolve_data_dir(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
   Args:
     data_dir: what `DATA_DIR` binds. None: the environment's TFDS_DATA_DIR, else
       TFDS's own default, ~/tensorflow_datasets.
+
+  Raises:
+    UserError: it can be no path.
   """
-  chosen = (
-    data_dir or os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
-  )
-  return pathlib.Path(chosen).expanduser().absolute()
+  if data_dir:
+    return paths.absolute_or_refuse(os.fspath(data_dir), 'DATA_DIR')
+  chosen = os.environ.get('TFDS_DATA_DIR') or '~/tensorflow_datasets'
+  return paths.absolute_or_refuse(chosen, 'TFDS_DATA_DIR')
 
 
 @contextlib.contextmanager

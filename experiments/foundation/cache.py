@@ -17,7 +17,7 @@ import typing
 import zlib
 from collections.abc import Callable
 
-from experiments.foundation import files
+from experiments.foundation import files, paths
 from experiments.foundation.errors import UserError
 
 _MANIFEST = 'manifest.json'
@@ -34,12 +34,16 @@ def cache_dir() -> pathlib.Path:
 
   $TRAX_EXPERIMENTS_CACHE, else $XDG_CACHE_HOME/trax-experiments, else
   ~/.cache/trax-experiments.
+
+  Raises:
+    UserError: it can be no path.
   """
   own = os.environ.get('TRAX_EXPERIMENTS_CACHE')
   if own:
-    return pathlib.Path(own).expanduser().absolute()
+    return paths.absolute_or_refuse(own, 'TRAX_EXPERIMENTS_CACHE')
   shared = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
-  return pathlib.Path(shared).expanduser().absolute() / 'trax-experiments'
+  directory = paths.absolute_or_refuse(shared, 'XDG_CACHE_HOME')
+  return directory / 'trax-experiments'
 
 
 class FullDiskError(Exception):

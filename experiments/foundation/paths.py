@@ -1,9 +1,13 @@
 """Paths as users write them: `~` is expanded, what can be no path is refused.
 
-Every path that comes from a flag or from a binding goes through here.
+Every path that comes from a flag, a binding or the environment goes through
+here.
 """
 
 import os
+import pathlib
+
+from experiments.foundation.errors import UserError
 
 # Of the file systems of Linux: bytes of a name, and of a whole path.
 _LONGEST_NAME = 255
@@ -64,6 +68,22 @@ def absolute(path: str) -> str:
     raise BadPathError(
       'a path from the root, since the working directory was removed'
     ) from None
+
+
+def absolute_or_refuse(path: str, name: str) -> pathlib.Path:
+  """Returns a path from the root, or explains to the user why there is none.
+
+  Args:
+    path: as of `expand`.
+    name: of the environment variable that gives it, or would.
+
+  Raises:
+    UserError: no file can have that path.
+  """
+  try:
+    return pathlib.Path(absolute(path))
+  except BadPathError as error:
+    raise UserError(f'{name}={path} must be {error}.') from None
 
 
 def _checked_home(path: str, expanded: str) -> str:

@@ -17,6 +17,9 @@ _WAYS_OUT = {
   errno.EPERM: _ALLOW,
   errno.EMFILE: _MORE_FILES,
   errno.ENFILE: _MORE_FILES,
+  errno.ENAMETOOLONG: 'Choose a shorter path',
+  errno.ELOOP: 'Remove a link that leads back to itself',
+  errno.ENOTDIR: 'Choose a path whose parts but the last are directories',
   errno.EIO: 'Look after the disk, or choose another',
   errno.ESTALE: 'Mount it again',
 }

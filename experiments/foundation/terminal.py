@@ -5,12 +5,16 @@ The streams of a process of ours escape what would steer a terminal, whoever
 prints it: the log, results, errors, tracebacks, warnings, other libraries.
 """
 
+import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from experiments.foundation import plain_text, system_errors
+
+# File descriptors.
+_STDOUT, _STDERR = 1, 2
 
 
 class Stream:
@@ -95,6 +99,26 @@ def print_data(text: str) -> None:
       stream.raw.write(text)
   else:
     print(text, end='')
+
+
+@contextlib.contextmanager
+def stdout_to_stderr() -> Iterator[None]:
+  """Sends what Python, C or another process prints to stderr, not stdout."""
+
+  def flush():
+    if sys.__stdout__:  # None, where it is closed.
+      sys.__stdout__.flush()
+
+  with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
+    flush()
+    # Of the process, too, if it has both.
+    with contextlib.suppress(OSError):
+      kept = os.dup(_STDOUT)
+      stack.callback(os.close, kept)
+      os.dup2(_STDERR, _STDOUT)
+      stack.callback(os.dup2, kept, _STDOUT)
+      stack.callback(flush)
+    yield
 
 
 def discard_stdout() -> None:

@@ -66,7 +66,7 @@ def load_vocabulary(
   folder = vocab_dir or '.'
   if not folder.startswith('gs://'):
     name = pathlib.Path(vocab_file)
-    path = pathlib.Path(folder).expanduser() / name.expanduser()
+    path = pathlib.Path(folder) / name
     if path.is_file():
       return read_vocabulary(path, lower_case=lower_case)
     if vocab_dir or name.name != vocab_file or name.suffix in _KINDS:

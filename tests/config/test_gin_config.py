@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import gin
 from experiments.config import experiment, gin_config, schema
 from experiments.config.gin_values import render
+from experiments.foundation import paths
 from tests.fixtures.config_cases import HEAD, ROOT, Bad, write
 
 BASE = str(ROOT / 'gin' / 'agnews.gin')
@@ -279,6 +280,14 @@ def test_names_each_difference():
   assert gin_config.differences(old, old) == []
 
 
+# Paths that can be, such as `experiments.foundation.paths` takes.
+_PATHS = st.text(
+  st.characters(exclude_characters='\0', exclude_categories=['Cs']),
+  min_size=1,
+  max_size=60,
+).filter(lambda text: text.strip() and not text.startswith('~'))
+
+
 def _sizes(n):
   return st.lists(st.integers(1, 10**6), min_size=n, max_size=n)
 
@@ -290,7 +299,7 @@ def _macros(draw):
   return {
     'KEYS': draw(st.lists(strings, min_size=2).map(tuple)),
     'DATASET': draw(strings),
-    'DATA_DIR': draw(st.none() | strings),
+    'DATA_DIR': draw(st.none() | _PATHS),
     'VOCAB_SIZE': draw(st.integers(1, 10**30)),
     'BUCKET_BOUNDARIES': boundaries,
     'BUCKET_BATCH_SIZES': draw(_sizes(len(boundaries) + 1)),
@@ -311,7 +320,8 @@ def test_any_values_come_back_as_they_were_given(macros, random):
   resolved = experiment.resolve(first)
   assert resolved.data.name == macros['DATASET']
   assert resolved.data.keys == macros['KEYS']
-  assert resolved.data.data_dir == macros['DATA_DIR']
+  data_dir = macros['DATA_DIR']
+  assert resolved.data.data_dir == (data_dir and paths.absolute(data_dir))
   assert resolved.buckets.boundaries == tuple(macros['BUCKET_BOUNDARIES'])
   assert resolved.buckets.batch_sizes == tuple(macros['BUCKET_BATCH_SIZES'])
   assert resolved.optimization.seed == macros['SEED']

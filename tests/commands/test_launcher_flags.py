@@ -1,0 +1,65 @@
+"""Flags that are paths."""
+
+from typing import Any
+
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from experiments.commands import launcher_flags
+from experiments.foundation import paths
+from experiments.foundation.errors import UserError
+
+FLAGS = flags.FLAGS
+# What goes with a flag, where its mode is another than train.
+OTHERS: dict[str, dict[str, Any]] = {
+  'input': {'mode': 'predict', 'output_dir': 'x'},
+  'source': {'mode': 'prepare', 'gin_file': ['x.gin']},
+  'plots': {'mode': 'compare', 'output_dir': 'x'},
+}
+
+
+@pytest.fixture(autouse=True)
+def _flags():
+  if not FLAGS.is_parsed():
+    FLAGS(['launcher.py'])
+  with flagsaver.flagsaver():
+    yield
+
+
+def given(name, value):
+  """Gives a flag with what it needs, checks, and returns what became of it."""
+  others = {'gin_file': ['x.gin'], **OTHERS.get(name, {})}
+  if FLAGS[name].flag_type() == 'multi string':
+    value = ['x.gin', value]
+  with flagsaver.flagsaver(**{**others, name: value}):
+    if 'mode' in others and others['mode'] != 'prepare':
+      FLAGS['gin_file'].value = FLAGS['gin_file'].default
+    launcher_flags.check_flags()
+    value = FLAGS[name].value
+    return value if isinstance(value, str) else value[-1]
+
+
+def test_knows_which_flags_are_paths():
+  assert {'gin_file', 'gin_search_paths', 'output_dir', *OTHERS} <= set(
+    launcher_flags.paths_among_flags()
+  )
+
+
+@pytest.mark.parametrize('name', launcher_flags.paths_among_flags())
+def test_expands_and_refuses_in_each_of_them(name, monkeypatch):
+  monkeypatch.setenv('HOME', '/home/of/a/user')
+  assert given(name, '~/x') == '/home/of/a/user/x'
+  assert given(name, 'a/../x') == 'a/../x'
+  for bad in ('~nosuchuser/x', 'x' * 256, 'a\0b', '/x' * 3000):
+    with pytest.raises(paths.BadPathError) as expected:
+      paths.expand(bad)
+    with pytest.raises(UserError) as caught:
+      given(name, bad)
+    assert str(caught.value) == f'--{name}={bad} must be {expected.value}.'
+
+
+def test_leaves_what_is_no_path():
+  binding = "DATASET='~nosuchuser'" + 'x' * 300
+  assert given('gin_bindings', binding) == binding
+  assert given('input', '-') == '-'
