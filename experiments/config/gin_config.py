@@ -206,6 +206,8 @@ def differences(old_text: str, new_text: str) -> list[str]:
     A line for each import, macro and parameter that differs, such as
     'LEARNING_RATE: 0.01 in the run directory, 0.003 now'.
   """
+  if old_text == new_text:
+    return []
   old, new = _entries(old_text), _entries(new_text)
   lines = []
   for name in [*new, *(name for name in old if name not in new)]:

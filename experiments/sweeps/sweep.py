@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from experiments.comparison import compare, compare_tables
 from experiments.foundation import signals
@@ -11,6 +11,7 @@ from experiments.rundir import run_dir, run_names, sweep_file
 from experiments.sweeps import search as searches
 from experiments.sweeps import (
   sweep_definition,
+  sweep_display,
   sweep_dry_run,
   sweep_plan,
   sweep_runner,
@@ -71,7 +72,7 @@ def sweep(
     Base(gin_files, bindings, gin_search_paths, directory), definition.places()
   )
   if dry_run:
-    trials = _checked_trials(planner, definition, search)
+    trials = _check_trials(planner, definition, search)
     if search == 'grid':
       sweep_dry_run.show(trials, directory=directory, jobs=jobs or 1)
     else:
@@ -87,7 +88,7 @@ def sweep(
     # Local workers import while the trials are checked.
     where = _open_executor(executor, jobs, ray_address, settings)
     stack.callback(where.close)
-    trials = _checked_trials(planner, definition, search)
+    trials = _check_trials(planner, definition, search, stop_signal)
     stack.enter_context(sweep_file.locked(directory))
     source: Source = sweep_plan.GridSource(trials)
     described = None
@@ -152,13 +153,36 @@ def _check_search(
     raise UserError('sweep.pruner is for --search=random and --search=tpe.')
 
 
-def _checked_trials(
-  planner: Planner, definition: sweep_definition.Definition, search: str
+def _check_trials(
+  planner: Planner,
+  definition: sweep_definition.Definition,
+  search: str,
+  stop_signal: Callable[[], int | None] = lambda: None,
 ) -> list[Trial]:
-  """Returns the trials of a grid; of a search, those at the space's corners."""
-  if search == 'grid':
-    return sweep_plan.plan_grid(planner, definition)
-  return [planner.trial(point) for point in searches.corners(definition)]
+  """Returns the trials of a grid; of a search, those at the space's corners.
+
+  Args:
+    planner: makes and checks them.
+    definition: what differs.
+    search: of `search.SEARCHES`.
+    stop_signal: returns the number of the signal that came, or None.
+
+  Raises:
+    UserError: one is refused.
+    KeyboardInterrupt, signals.Terminated: a signal came.
+  """
+  if search != 'grid':
+    return [planner.trial(point) for point in searches.corners(definition)]
+  n_trials = sum(grid.n_points for grid in definition.grids)
+  with sweep_display.Checking(n_trials) as checking:
+
+    def on_trial() -> None:
+      number = stop_signal()
+      if number is not None:
+        signals.raise_for(number)
+      checking.update()
+
+    return sweep_plan.plan_grid(planner, definition, on_trial)
 
 
 def _open_executor(

@@ -5,6 +5,7 @@ A definition knows nothing of trax: it turns text into lists of gin bindings.
 
 import dataclasses
 import itertools
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -68,6 +69,11 @@ class Grid:
 
   axes: tuple[Axis, ...] = ()
   distributions: tuple[Distribution, ...] = ()
+
+  @property
+  def n_points(self) -> int:
+    """The number of points."""
+    return math.prod(len(axis.values) for axis in self.axes)
 
   def points(self) -> Iterator[dict[str, Any]]:
     """Yields a gin value by name for each point; the last axis goes fastest."""

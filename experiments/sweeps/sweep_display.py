@@ -3,6 +3,7 @@
 import logging
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from experiments.comparison import compare
@@ -14,6 +15,72 @@ from experiments.sweeps.executors import Outcome
 from experiments.sweeps.sweep_plan import Trial
 
 _PLAIN_SECONDS = 30.0
+_CHECKING_SECONDS = 5.0
+
+_DELAY_SECONDS = 1.0
+
+
+class Checking:
+  """Counts the trials that have been checked, where that takes a while.
+
+  A context manager.
+  """
+
+  def __init__(
+    self,
+    n_trials: int,
+    *,
+    every_seconds: float = _CHECKING_SECONDS,
+    clock: Callable[[], float] = time.monotonic,
+  ):
+    """Shows nothing yet.
+
+    Args:
+      n_trials: number of trials to check.
+      every_seconds: the time between two plain lines.
+      clock: returns seconds.
+    """
+    self._n_trials = n_trials
+    self._every_seconds = every_seconds
+    self._clock = clock
+    self._n_checked = 0
+    # From the first on: it waits for imports.
+    self._last_line: float | None = None
+    self._bar: Any = None
+    if sys.stderr.isatty():
+      import tqdm
+
+      self._bar = tqdm.tqdm(
+        desc='Checking trials',
+        total=n_trials,
+        unit='trial',
+        leave=False,
+        delay=_DELAY_SECONDS,
+      )
+
+  def __enter__(self) -> 'Checking':
+    return self
+
+  def __exit__(self, *_) -> None:
+    if self._bar is not None:
+      self._bar.close()
+
+  def update(self) -> None:
+    """Shows that one more has been checked."""
+    self._n_checked += 1
+    if self._bar is not None:
+      self._bar.update()
+      return
+    now = self._clock()
+    if self._last_line is None:
+      self._last_line = now
+    elif now - self._last_line >= self._every_seconds:
+      self._last_line = now
+      logging.info(
+        '%s of %s trials checked',
+        f'{self._n_checked:,}',
+        f'{self._n_trials:,}',
+      )
 
 
 class Display:

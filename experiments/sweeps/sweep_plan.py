@@ -3,16 +3,18 @@
 Where and in what order they run is no matter of this module.
 """
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
 import os
 import pathlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from experiments.comparison import compare
-from experiments.config import gin_config
+from experiments.config import gin_config, variants
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
 from experiments.pipeline import runs
@@ -52,14 +54,20 @@ class Trial:
   Attributes:
     key: hash of its resolved config, by which it is known.
     values: gin text by name of what the sweep binds.
-    config: the whole, checked.
+    make_config: returns the whole, checked. It is made when it is asked for:
+      the texts of 10,000 would fill the memory.
     path: its run directory.
   """
 
   key: str
   values: Mapping[str, str]
-  config: gin_config.Config
+  make_config: Callable[[], gin_config.Config]
   path: pathlib.Path
+
+  @property
+  def config(self) -> gin_config.Config:
+    """What it trains."""
+    return self.make_config()
 
   @property
   def name(self) -> str:
@@ -74,7 +82,8 @@ class Trial:
   @functools.cached_property
   def structure(self) -> str:
     """What its compiled programs depend on; see `structure.structure`."""
-    return structure(self.config.text)
+    # Most trials share theirs.
+    return sys.intern(structure(self.config.text))
 
 
 class Source(Protocol):
@@ -131,13 +140,16 @@ class GridSource:
 
 
 def plan_grid(
-  planner: 'Planner', definition: sweep_definition.Definition
+  planner: 'Planner',
+  definition: sweep_definition.Definition,
+  on_trial: Callable[[], None] = lambda: None,
 ) -> list[Trial]:
   """Makes the trials of a grid.
 
   Args:
     planner: makes each.
     definition: what differs; it has no distributions.
+    on_trial: called after each; what it raises ends the work.
 
   Returns:
     The trials, in the order of the grid.
@@ -150,6 +162,7 @@ def plan_grid(
   by_path: dict[pathlib.Path, Trial] = {}
   for point in _points(definition.grids):
     trial = planner.trial(point)
+    on_trial()
     same = trials.setdefault(trial.key, trial)
     if same is not trial:
       also = f' and {trial.label}' if trial.label != same.label else ''
@@ -187,7 +200,12 @@ class Planner:
         f'--output_dir={base.directory} holds a run, and a sweep needs a '
         'directory of its own. Choose another.'
       )
-    self._known = _known_configs(base.directory)
+    run_dir.check_writable(base.directory)
+    self._variants = variants.Variants(
+      base.gin_files, base.gin_bindings, base.gin_search_paths
+    )
+    self._names = _names_in(base.directory)
+    self._known = _known_configs(base.directory, self._names)
 
   def described(self) -> str:
     """Returns what all trials have in common, as one text."""
@@ -204,43 +222,47 @@ class Planner:
       UserError: it would be refused as a run of its own.
     """
     bindings = [sweep_definition.binding(*item) for item in point.items()]
-    base = self._base
+    make_config = functools.partial(self._variants.check, bindings)
     try:
-      checked = gin_config.check(
-        gin_config.parse(
-          base.gin_files,
-          [*base.gin_bindings, *bindings],
-          base.gin_search_paths,
-        )
-      )
-      path = base.directory / run_names.run_name(dict(checked.overrides))
-      # A run of the same config is the same trial, whatever it is called.
-      if not run_dir.RunDir(path).config.is_file():
-        path = self._known.get(checked.text, path)
-      runs.is_finished(run_dir.RunDir(path), checked)
-      run_dir.check_writable(path)
+      config = make_config()
+      key = _key(config.text)
+      path = self._path(config, key)
     except UserError as error:
       raise UserError(
         sweep_definition.in_words_of_the_user(str(error), point, self._places)
       ) from error
     return Trial(
-      key=hashlib.sha256(checked.text.encode()).hexdigest()[:16],
+      key=key,
       values={name: render(value) for name, value in point.items()},
-      config=checked,
+      make_config=make_config,
       path=path,
     )
+
+  def _path(self, config: gin_config.Config, key: str) -> pathlib.Path:
+    """Returns the directory of a trial.
+
+    Raises:
+      UserError: it holds something else, or cannot be written.
+    """
+    name = run_names.run_name(config.overrides)
+    path = self._base.directory / name
+    # A run of the same config is the same trial, whatever it is called.
+    if not (name in self._names and run_dir.RunDir(path).config.is_file()):
+      path = self._known.get(key, path)
+    if path.name in self._names:
+      runs.is_finished(run_dir.RunDir(path), config)
+      run_dir.check_writable(path)
+    return path
 
 
 def owns_directory(trial: Trial) -> bool:
   """Tells whether the directory of a trial holds a run of its config."""
   config = run_dir.RunDir(trial.path).config
   try:
-    text = config.read_text(errors='replace')
-  except OSError:
+    text = config.read_text(encoding='utf-8-sig', errors='replace')
+    return not gin_config.differences(text, trial.config.text)
+  except (OSError, UserError):
     return False
-  return text == trial.config.text or not gin_config.differences(
-    text, trial.config.text
-  )
 
 
 def read_run(trial: Trial) -> compare.Run:
@@ -282,13 +304,25 @@ def described(values: Mapping[str, str]) -> str:
   return ', '.join(f'{name}={value}' for name, value in values.items())
 
 
-def _known_configs(directory: pathlib.Path) -> dict[str, pathlib.Path]:
-  """Returns the directory of each config that has a run."""
+def _key(config_text: str) -> str:
+  return hashlib.sha256(config_text.encode()).hexdigest()[:16]
+
+
+def _names_in(directory: pathlib.Path) -> frozenset[str]:
+  try:
+    return frozenset(os.listdir(directory))
+  except (FileNotFoundError, NotADirectoryError):
+    return frozenset()
+
+
+def _known_configs(
+  directory: pathlib.Path, names: Iterable[str]
+) -> dict[str, pathlib.Path]:
+  """Returns the directory of each config that has a run, by `Trial.key`."""
   found: dict[str, pathlib.Path] = {}
-  if not directory.is_dir():
-    return found
-  for name in sorted(os.listdir(directory)):
-    path = run_dir.RunDir(directory / name)
-    if path.config.is_file():
-      found.setdefault(path.config.read_text(encoding='utf-8-sig'), path.path)
+  for name in sorted(names):
+    config = run_dir.RunDir(directory / name).config
+    with contextlib.suppress(OSError):
+      text = config.read_text(encoding='utf-8-sig', errors='replace')
+      found.setdefault(_key(text), config.parent)
   return found

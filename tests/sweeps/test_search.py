@@ -36,7 +36,7 @@ class FakePlanner:
     return Trial(
       key=text,
       values={name: str(value) for name, value in point.items()},
-      config=gin_config.Config(text, {'N_STEPS': 30}, {}),
+      make_config=lambda: gin_config.Config(text, {'N_STEPS': 30}, {}),
       path=self._directory / run_names.safe_name(text),
     )
 

@@ -43,7 +43,7 @@ def trial(seed):
   return Trial(
     str(seed),
     {'SEED': str(seed)},
-    gin_config.Config('', {}, {}),
+    lambda: gin_config.Config('', {}, {}),
     pathlib.Path(f'SEED={seed}'),
   )
 
@@ -96,6 +96,20 @@ def test_without_a_terminal_there_is_a_line_now_and_then(caplog, monkeypatch):
   assert caplog.messages == [
     'SEED=0: step 10 of 30, loss 0.5000',
     'SEED=0: step 20 of 30, loss 0.5000',
+  ]
+
+
+def test_checking_says_now_and_then_how_far_it_is(caplog):
+  caplog.set_level(logging.INFO)
+  seconds = iter([30.0, 31.0, 35.0, 39.0, 41.0])
+  with sweep_display.Checking(
+    5000, every_seconds=5, clock=lambda: next(seconds)
+  ) as checking:
+    for _ in range(5):
+      checking.update()
+  assert caplog.messages == [
+    '3 of 5,000 trials checked',
+    '5 of 5,000 trials checked',
   ]
 
 

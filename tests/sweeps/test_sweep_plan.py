@@ -14,7 +14,7 @@ def make_trial(path, text='SEED = 1\n'):
   return Trial(
     key=text,
     values={'SEED': '1'},
-    config=gin_config.Config(text, {}, {}),
+    make_config=lambda: gin_config.Config(text, {}, {}),
     path=path,
   )
 

@@ -59,7 +59,7 @@ def main(
         link.send(('progress', *values))
 
       link.send(('ended', attempt.run(task, shared, report, on_progress)))
-  except (EOFError, BrokenPipeError, signals.Terminated):
+  except (EOFError, ConnectionError, signals.Terminated):
     # Without taking all modules down one by one, which takes a second.
     atexit._run_exitfuncs()
     os._exit(0)
