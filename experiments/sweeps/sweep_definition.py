@@ -6,7 +6,6 @@ A definition knows nothing of trax: it turns text into lists of gin bindings.
 import dataclasses
 import itertools
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from experiments.config.gin_syntax import Place
 from experiments.config.gin_values import render, shortened
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
+from experiments.sweeps import sweep_yaml
 
 # Kinds of distributions, and what each holds.
 DISTRIBUTIONS: Mapping[str, str] = {
@@ -155,6 +155,10 @@ def read_definition(
     ]
   for grid in grids:
     _refuse_twice(grid)
+    if not grid.axes and not grid.distributions:
+      raise UserError(
+        f'--sweep={", --sweep=".join(sweeps)}: there is nothing to try in it.'
+      )
   return Definition(tuple(grids), settings)
 
 
@@ -207,7 +211,7 @@ def _read_file(
     raise UserError(f'--sweep={name}: {error}') from None
   if path is None:
     raise UserError(f'--sweep={name}: {gin_search.missing(name, directories)}')
-  content = _load_yaml(path)
+  content = sweep_yaml.load(path)
   if not isinstance(content, dict) or not content:
     raise UserError(
       f'--sweep={path}: no sweep. Each line is a gin name and its values, such '
@@ -334,47 +338,8 @@ def _gin(value: Any, place: str) -> Any:
       raise UserError(
         f'{place}: {value!r} is no gin reference, such as @gru or %NAME.'
       ) from None
-  if value is None or isinstance(value, bool | int | float | str):
+  if value is None or (
+    isinstance(value, bool | int | float | str) and value == value
+  ):
     return value
   raise UserError(f'{place}: {value} is no gin value. Put it in quotes.')
-
-
-def _load_yaml(path: str) -> Any:
-  import yaml
-
-  class Loader(yaml.SafeLoader):
-    """YAML without its traps: 1e-4 is a number, and a name stands once."""
-
-    def construct_mapping(self, node, deep=False):
-      seen: dict[Any, int] = {}
-      for key, _ in node.value:
-        line = key.start_mark.line + 1
-        if key.value in seen:
-          raise UserError(
-            f'{path}:{line}: {key.value} is there twice, first on line '
-            f'{seen[key.value]}. Keep one.'
-          )
-        seen[key.value] = line
-      return super().construct_mapping(node, deep)
-
-  Loader.add_implicit_resolver(
-    'tag:yaml.org,2002:float',
-    re.compile(r'[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$'),
-    list('-+.0123456789'),
-  )
-  try:
-    with open(path, encoding='utf-8-sig') as file:
-      return yaml.load(file, Loader)
-  except OSError as error:
-    raise UserError(
-      f'--sweep={path}: cannot be read: {os.strerror(error.errno or 0)}.'
-    ) from error
-  except UnicodeDecodeError:
-    raise UserError(f'--sweep={path}: is not UTF-8 text.') from None
-  except yaml.YAMLError as error:
-    mark = getattr(error, 'problem_mark', None)
-    where = f'{path}:{mark.line + 1}' if mark else path
-    problem = getattr(error, 'problem', None) or str(error)
-    if "'@'" in problem or "'%'" in problem:
-      problem += ". YAML wants quotes around a reference: '@gru_classifier'"
-    raise UserError(f'{where}: cannot read this YAML: {problem}.') from None

@@ -238,6 +238,9 @@ def test_a_flag_that_says_nothing_is_refused(flag):
   assert str(error.value) == REFUSED_FLAGS[flag]
 
 
+BOMB = 'A0: &a0 [1, 1]\n' + ''.join(
+  f'A{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n' for i in range(1, 40)
+)
 REFUSED_FILES = {
   '': (
     '--sweep={}: no sweep. Each line is a gin name and its values, such as '
@@ -262,7 +265,30 @@ REFUSED_FILES = {
   'zip: {A: [1, 2], B: [3]}': (
     '{}: zip: as many values for each name: A has 2, B has 1.'
   ),
-  'A: [2026-01-01]': ('{}: A: 2026-01-01 is no gin value. Put it in quotes.'),
+  'A: [.nan]': ('{}: A: nan is no gin value. Put it in quotes.'),
+  'A: [None]': (
+    '{}:1: None is a string in YAML. Write null, or put it in quotes.'
+  ),
+  'A:\n- 010\n': (
+    '{}:2: 010 is a number in YAML 1.1 and another in YAML 1.2. Put it in '
+    'quotes if it is a string, or write it as Python does.'
+  ),
+  'sweep.seed: 1': '--sweep={}: there is nothing to try in it.',
+  'sweep_a: {{}}': '--sweep={}: there is nothing to try in it.',
+  '{{? [a]: [1]}}': ('{}:1: a name or number was expected before the colon.'),
+  '{{? {{b: 1}}: [1]}}': (
+    '{}:1: a name or number was expected before the colon.'
+  ),
+  'A: &x [*x]': '{}:1: this holds itself, by an alias.',
+  BOMB: (
+    '{}:16: this is more than 100,000 values, with all that its aliases repeat.'
+  ),
+  'A: ' + '[' * 5000 + ']' * 5000: (
+    '--sweep={}: is nested too deeply. Names and lists of values are enough.'
+  ),
+  'A: [' + '9' * 5000 + ']': (
+    '{}:1: ' + '9' * 60 + ' is no number that can be read.'
+  ),
   "A: ['@']": ("{0}: A: '@' is no gin reference, such as @gru or %NAME."),
   'zip: {A: [1], B: [2]}\nB: [3]': (
     '{0}: B: B is swept twice, first by {0}: zip. Keep one.'
@@ -270,12 +296,57 @@ REFUSED_FILES = {
 }
 
 
-@pytest.mark.parametrize('text', REFUSED_FILES)
+@pytest.mark.parametrize('text', REFUSED_FILES, ids=lambda text: text[:20])
 def test_a_file_that_says_nothing_is_refused(text, tmp_path):
-  path = write(tmp_path, text)
+  path = write(tmp_path, text.replace('{{', '{').replace('}}', '}'))
   with pytest.raises(UserError) as error:
     sweep_definition.read_definition([str(path)])
   assert str(error.value) == REFUSED_FILES[text].format(path)
+
+
+@pytest.mark.parametrize(
+  'word',
+  [
+    *('yes', 'Yes', 'NO', 'no', 'on', 'Off', 'OFF'),
+    *('010', '-010', '0o10', '0b11', '1_000', '-0x1F'),
+    *('1:30', '-1:30:59', '1:30.5', '1_0.5'),
+    *('2026-01-01', '2026-01-01T10:00:00Z', '='),
+  ],
+)
+def test_what_yaml_1_1_and_1_2_read_differently_is_refused(word, tmp_path):
+  path = write(tmp_path, f'SEED: [0]\nA: [1, {word}]\n')
+  with pytest.raises(UserError) as error:
+    sweep_definition.read_definition([str(path)])
+  assert str(error.value).startswith(f'{path}:2: {word} is ')
+  # In quotes it is what it looks like.
+  assert points(write(tmp_path, f'A: ["{word}"]')) == [{'A': word}]
+
+
+def test_merge_keys_are_refused(tmp_path):
+  path = write(tmp_path, 'zip: &z\n  A: [1]\nsweep_b:\n  <<: *z\n')
+  with pytest.raises(UserError, match=f'{path}:4: << is a command to merge'):
+    sweep_definition.read_definition([str(path)])
+
+
+@pytest.mark.parametrize(
+  ('word', 'value'),
+  [
+    *(('null', None), ('~', None), ('true', True), ('False', False)),
+    *(('0', 0), ('+7', 7), ('-12', -12), ('0x1F', 31), ('0.5', 0.5)),
+    *(('1e-4', 1e-4), ('.5', 0.5), ('2.', 2.0), ('1E3', 1000.0)),
+    *(('y', 'y'), ('word', 'word'), ('1.2.3', '1.2.3'), ('"None"', 'None')),
+    *(('!!str 010', '010'), ('-.inf', float('-inf'))),
+  ],
+)
+def test_what_both_read_alike_is_read(word, value, tmp_path):
+  [point] = points(write(tmp_path, f'A: [{word}]'))
+  assert point == {'A': value}
+  assert type(point['A']) is type(value)
+
+
+def test_an_alias_repeats_what_it_names(tmp_path):
+  path = write(tmp_path, 'A: &x [1, 2]\nB: *x\n')
+  assert len(points(path)) == 4
 
 
 def test_the_same_name_twice_is_refused():
