@@ -32,7 +32,7 @@ class SubwordVocabulary(Vocabulary):
   def _read(self, content: bytes) -> int:
     try:
       # What TensorFlow's file reader, and so trax, makes of line ends.
-      text = content.decode('utf-8').replace('\r', '')
+      text = content.decode('utf-8-sig').replace('\r', '')
     except UnicodeDecodeError as error:
       raise UserError(
         f'{self.path} is no subword vocabulary: byte {error.start} is not '

@@ -19,9 +19,11 @@ from experiments.foundation.errors import UserError
 from experiments.text.subword_vocabulary import split_tokens
 from experiments.text.vocabulary import Vocabulary
 from experiments.text.vocabulary_files import read_vocabulary
-from experiments.text.word_vocabulary import N_RESERVED, split_words
+from experiments.text.word_vocabulary import HEADER, N_RESERVED
+from experiments.text.words import split_words
 
-_BUILD_VERSION = 2
+# Of each type: a change of what is built builds that type anew.
+_BUILD_VERSIONS = {'subword': 2, 'word': 3}
 _BUILT_NAMES = {'subword': 'train.subword', 'word': 'train.words'}
 _LINE_BREAK = re.compile(r'[\n\r]')
 # The counts of tokens beyond it are halved in number, the rarest first.
@@ -63,7 +65,7 @@ def build_vocabulary(
 
   def build(aside: pathlib.Path) -> dict[str, typing.Any]:
     if vocab_type == 'word':
-      lines = _choose_words(source, vocab_size, lower_case)
+      lines = [HEADER, *_choose_words(source, vocab_size, lower_case)]
     else:
       counts = _count_tokens(source, split_tokens, lower_case)
       counts = _most_frequent(counts, _MAX_BUILT_TOKENS)
@@ -71,7 +73,7 @@ def build_vocabulary(
       lines = [f"'{piece}'" for piece in pieces]
     content = ''.join(f'{line}\n' for line in lines)
     (aside / file.name).write_bytes(content.encode('utf-8'))
-    return {'pieces': len(lines)}
+    return {}
 
   what = f'the vocabulary of {source.full_name}'
   cache.open_or_build(file.parent, build=build, what=what)
@@ -115,7 +117,7 @@ def _built_file(
 ) -> pathlib.Path:
   """Returns where a vocabulary is, in an entry named by what it depends on."""
   identity = (
-    _BUILD_VERSION,
+    _BUILD_VERSIONS[vocab_type],
     source.fingerprint,
     source.splits['train'],
     tuple(source.keys),

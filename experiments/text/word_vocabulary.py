@@ -2,36 +2,26 @@
 
 What models of n-grams want (Joulin et al. 2016, arXiv:1607.01759): an id is a
 word, so that neighbours are what a reader calls neighbours. A file has a word a
-line, in UTF-8; line n, from 0, has the id n + 2.
+line, in UTF-8; word n, from 0, has the id n + 2. Its first line, no word, says
+which version of `words` cuts texts; a file without one is of version 1.
 """
 
 import functools
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from experiments.foundation.errors import UserError
+from experiments.text import words
 from experiments.text.vocabulary import Vocabulary, concatenated
 
 _RESERVED = ('<pad>', '<unk>')
 N_RESERVED = len(_RESERVED)
 _UNKNOWN = 1
-# Words, numbers and identifiers; and every other character that is no white
-# space, by itself, as Joulin et al. set punctuation apart.
-_WORD = re.compile(r'\w+|[^\w\s]')
-
-
-def split_words(text: str) -> list[str]:
-  r"""Returns the words of a text: all matches of `\w+|[^\w\s]`.
-
-  Args:
-    text: Any text, e.g. "It's 20 €."
-
-  Returns:
-    Them, in order, e.g. It ' s 20 € .
-  """
-  return _WORD.findall(text)
+_HEADER = re.compile(r'#words ([0-9]{1,4})')
+HEADER = f'#words {words.VERSION}'
 
 
 class WordVocabulary(Vocabulary):
@@ -41,23 +31,43 @@ class WordVocabulary(Vocabulary):
 
   def _read(self, content: bytes) -> int:
     try:
-      lines = content.decode('utf-8').removesuffix('\n').split('\n')
+      text = content.decode('utf-8-sig')
     except UnicodeDecodeError as error:
       raise UserError(
         f'{self.path} is no word vocabulary: byte {error.start} is not UTF-8. '
         'Bind VOCAB_FILE to a file of one word a line.'
       ) from error
-    self._words = [line.rstrip('\r') for line in lines] if content else []
+    lines = [line.rstrip('\r') for line in text.split('\n')]
+    if not lines[-1]:
+      lines.pop()
+    first = _HEADER.fullmatch(lines[0]) if lines else None
+    self._version = int(first[1]) if first else 1
+    if not 1 <= self._version <= words.VERSION:
+      raise UserError(
+        f'{self.path}:1: words of version {self._version}; this program knows '
+        f'1 to {words.VERSION}. Use the one that made the file, or a newer one.'
+      )
+    n_headers = int(first is not None)
+    self._words = lines[n_headers:]
+    if self._version > 1:
+      self._words = [unicodedata.normalize('NFC', word) for word in self._words]
     seen = set()
-    for number, word in enumerate(self._words, 1):
-      if word in seen or not _WORD.fullmatch(word):
-        what = 'stands there twice' if word in seen else 'is no word'
-        raise UserError(
-          f'{self.path}:{number}: {word[:40]!r} {what}. Bind VOCAB_FILE to a '
-          'file of one word a line, or to None to build one.'
-        )
+    for number, word in enumerate(self._words, 1 + n_headers):
+      if word in seen:
+        raise self._refused(number, word, 'stands there twice')
+      if not words.is_word(word, version=self._version):
+        reason = 'is no word'
+        if words.is_word(word, version=words.VERSION):
+          reason += f' of version 1: only a first line {HEADER!r} allows marks'
+        raise self._refused(number, word, reason)
       seen.add(word)
     return len(self._words) + N_RESERVED
+
+  def _refused(self, line: int, word: str, reason: str) -> UserError:
+    return UserError(
+      f'{self.path}:{line}: {word[:40]!r} {reason}. Bind VOCAB_FILE to a file '
+      'of one word a line, or to None to build one.'
+    )
 
   @functools.cached_property
   def _ids(self) -> '_Ids':
@@ -68,7 +78,8 @@ class WordVocabulary(Vocabulary):
 
   def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     id_of = self._ids.__getitem__
-    encoded = [b''.join(map(id_of, split_words(text))) for text in texts]
+    split = functools.partial(words.split_words, version=self._version)
+    encoded = [b''.join(map(id_of, split(text))) for text in texts]
     return concatenated(encoded, self.dtype)
 
   def decode(self, ids: Iterable[int]) -> str:

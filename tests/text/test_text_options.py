@@ -81,8 +81,8 @@ def options(launcher, data_dir, tmp_path_factory):
 def test_a_run_remembers_how_texts_become_ids(options):
   path, done = options
   # 'tomorrow' and ',' stand in each text, the class twice, the rest in half.
-  assert (path / 'vocabulary.words').read_text().split() == (
-    [',', 'tomorrow', 'rain', 'snow', 'sun', 'and', 'on', 'so']
+  assert (path / 'vocabulary.words').read_text().splitlines() == (
+    ['#words 2', ',', 'tomorrow', 'rain', 'snow', 'sun', 'and', 'on', 'so']
   )
   assert not (path / 'vocabulary.subword').exists()
   assert '15 of 30 train examples are cut to their first 4 tokens' in (

@@ -117,7 +117,9 @@ def words_of(texts, vocab_size, cache_dir, **options):
     cache_dir=cache_dir,
     **options,
   )
-  return vocabulary.path.read_text('utf-8').splitlines()
+  head, *words = vocabulary.path.read_text('utf-8').splitlines()
+  assert head == '#words 2'
+  return words
 
 
 def test_the_most_frequent_words_by_hand(tmp_path):

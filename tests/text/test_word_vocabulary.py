@@ -5,14 +5,7 @@ import pytest
 
 from experiments.foundation.errors import UserError
 from experiments.text import vocabulary_files
-from experiments.text.word_vocabulary import WordVocabulary, split_words
-
-
-def test_words_by_hand():
-  assert split_words("It's 1,200 € — snake_case\tB2B.\x85x") == (
-    ['It', "'", 's', '1', ',', '200', '€', '—', 'snake_case', 'B2B', '.', 'x']
-  )
-  assert split_words(' \n') == []
+from experiments.text.word_vocabulary import WordVocabulary
 
 
 def test_ids_are_lines_behind_padding_and_unknown(tmp_path):
@@ -28,6 +21,19 @@ def test_ids_are_lines_behind_padding_and_unknown(tmp_path):
   )
   lower = vocabulary_files.read_vocabulary(path, lower_case=True)
   assert lower.encode('The theé é—the') == [2, 1, 3, 1, 2]
+
+
+def test_a_file_says_in_its_first_line_how_texts_are_cut(tmp_path):
+  path = tmp_path / 'x.words'
+  path.write_bytes('#words 2\nहिन्दी\ncafe\u0301\n'.encode('utf-8-sig'))
+  vocabulary = vocabulary_files.read_vocabulary(path)
+  assert vocabulary.size == 4
+  assert vocabulary.encode('हिन्दी café cafe\u0301') == [2, 3, 3]
+  assert vocabulary.piece(3) == 'café'
+  # As files of earlier runs were written: each mark cuts.
+  path.write_text('cafe\ncafé\n\u0301\n', encoding='utf-8')
+  vocabulary = vocabulary_files.read_vocabulary(path)
+  assert vocabulary.encode('café cafe\u0301') == [3, 2, 4]
 
 
 def test_more_ids_than_16_bits_hold(tmp_path):
@@ -64,6 +70,22 @@ def test_no_words_at_all(tmp_path):
       b'a\n\nb\n',
       "{}:2: '' is no word. Bind VOCAB_FILE to a file of one word a line, or "
       'to None to build one.',
+    ),
+    (
+      'हि\n'.encode(),
+      "{}:1: 'हि' is no word of version 1: only a first line '#words 2' "
+      'allows marks. Bind VOCAB_FILE to a file of one word a line, or to None '
+      'to build one.',
+    ),
+    (
+      b'#words 3\na\n',
+      '{}:1: words of version 3; this program knows 1 to 2. Use the one that '
+      'made the file, or a newer one.',
+    ),
+    (
+      '#words 2\né\ne\u0301\n'.encode('utf-8'),
+      "{}:3: 'é' stands there twice. Bind VOCAB_FILE to a file of one word a "
+      'line, or to None to build one.',
     ),
     (
       b'a\nb\na\n',
