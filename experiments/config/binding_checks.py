@@ -16,6 +16,7 @@ from experiments.config.gin_values import (
   shortened,
 )
 from experiments.config.macro_checks import check_bucket_sizes, origin, resolved
+from experiments.config.overrides import Overridden
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 
@@ -101,7 +102,7 @@ def shown(binding: Binding) -> str:
 
 
 def refuse_unused(
-  bindings: Iterable[Binding], reached: Sequence[Reached]
+  bindings: Iterable[Binding], reached: Sequence[Reached], *, of_run: bool
 ) -> None:
   """Refuses what a file of --gin_file or a flag binds and nothing consumes.
 
@@ -109,24 +110,82 @@ def refuse_unused(
     bindings: all of them, with full selectors.
     reached: what is consumed after each file, and last after the flags. A file
       may bind what only a later file or flag puts out of use.
+    of_run: whether they are those of a run directory, where what is overridden
+      was written before it was refused.
   """
+  bindings = list(bindings)
   for binding in bindings:
-    if binding.depth or any(
+    is_used = any(
       binding.key in state.keys for state in reached[binding.source :]
-    ):
+    )
+    if binding.depth or (is_used and not _is_idle_wish(binding, reached[-1])):
+      continue
+    if of_run and _is_overridden(binding, bindings, reached[-1]):
       continue
     kind = 'macro ' if binding.is_macro else ''
-    message = (
-      f'{binding.place}: {kind}{shown(binding)} is bound but nothing uses it'
+    raise UserError(
+      f'{binding.place}: {kind}{shown(binding)} is bound but nothing uses it: '
+      f'{_why_unused(binding, bindings, reached[-1])}.'
     )
+
+
+def _is_idle_wish(binding: Binding, reached: Reached) -> bool:
+  """Tells whether a flag asks in vain for what would be so without it.
+
+  A file may say what has no effect: config.gin does.
+  """
+  return (
+    bool(binding.place.flag)
+    and binding.key in reached.overridden
+    and not isinstance(binding.value, Macro)
+  )
+
+
+def _readers(macro: Binding, bindings: Iterable[Binding]) -> list[Binding]:
+  """Returns the bindings that refer to a macro."""
+  return [each for each in bindings if Macro(macro.name) in leaves(each.value)]
+
+
+def _is_overridden(
+  binding: Binding, bindings: Iterable[Binding], reached: Reached
+) -> bool:
+  """Tells whether an override is what keeps a binding from an effect."""
+  return binding.key in reached.overridden or (
+    binding.is_macro
+    and any(
+      each.key in reached.overridden for each in _readers(binding, bindings)
+    )
+  )
+
+
+def _why_unused(
+  binding: Binding, bindings: Sequence[Binding], reached: Reached
+) -> str:
+  final = {each.key: each for each in bindings}
+  overridden = Overridden(final)
+  if binding.key in reached.overridden:
+    return overridden.explain(reached.overridden[binding.key], binding.key)
+  if not binding.is_macro:
+    if (binding.scope, binding.selector) in reached.used:
+      return 'a scope binds it again'
     scope = f'{binding.scope}/' if binding.scope else ''
-    if binding.is_macro:
-      reason = f'nothing in use refers to %{binding.name}'
-    elif (binding.scope, binding.selector) in reached[-1].used:
-      reason = 'a scope binds it again'
-    else:
-      reason = f'nothing in use refers to @{scope}{short(binding.selector)}'
-    raise UserError(f'{message}: {reason}.')
+    return f'nothing in use refers to @{scope}{short(binding.selector)}'
+  given = _readers(binding, bindings)
+  for each in given:
+    winner = final[each.key]
+    if winner is not each and each.key in reached.keys - {*reached.overridden}:
+      return (
+        f'it would give {shown(each)}, which is '
+        f'{shortened(shortened_references(winner.value))} by {winner.place}'
+      )
+  for each in given:
+    if each.key in reached.overridden:
+      scope = reached.overridden[each.key]
+      return (
+        f'it gives {shown(each)} alone, and '
+        f'{overridden.explain(scope, each.key)}'
+      )
+  return f'nothing in use refers to %{binding.name}'
 
 
 def check_values(

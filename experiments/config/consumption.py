@@ -21,6 +21,9 @@ class Reached:
 
   Attributes:
     keys: (scope, selector, parameter) of bindings; macros as ('', name, '').
+    overridden: keys of parameters that have no effect, each with the scope in
+      which it was reached. Among `keys` are those of them that say nothing
+      else than would be so without them.
     selectors: configurables that a reference or the framework names.
     used: (scope, selector) of the same, and of those that only code calls.
     macros: names of macros referred to, bound or not.
@@ -28,6 +31,7 @@ class Reached:
   """
 
   keys: set[Key] = dataclasses.field(default_factory=set)
+  overridden: dict[Key, str] = dataclasses.field(default_factory=dict)
   selectors: set[str] = dataclasses.field(default_factory=set)
   used: set[tuple[str, str]] = dataclasses.field(default_factory=set)
   macros: set[str] = dataclasses.field(default_factory=set)
@@ -56,6 +60,7 @@ def reach(
   bindings: Mapping[Key, Binding],
   roots: Mapping[str, Iterable[str]],
   called: Callable[[str], Iterable[str]] = lambda selector: (),
+  excuse: Callable[[str, Key], str | bool | None] = lambda scope, key: None,
 ) -> Reached:
   """Follows references from the roots.
 
@@ -63,9 +68,14 @@ def reach(
     bindings: by key; names of configurables are as the roots write them.
     roots: the parameters that the framework reads of each configurable.
     called: the configurables that the code and the defaults of one call.
+    excuse: told of the scope in which a binding is reached, and of its key:
+      None if it has an effect; else whether it may stand nevertheless, or the
+      name of a macro that has to have an effect elsewhere for that.
   """
   reached = Reached()
   followed: set[tuple[str, str]] = set()
+  excused: list[tuple[Key, str]] = []
+  effective: set[Key] = set()
 
   def follow(value: Any, scope: str) -> None:
     for leaf in leaves(value):
@@ -81,7 +91,16 @@ def reach(
 
   def consume(scope: str, selector: str, parameters=None) -> None:
     for parameter, key in winners(bindings, scope, selector).items():
-      if parameters is None or parameter in parameters:
+      if parameters is not None and parameter not in parameters:
+        continue
+      excuse_of = excuse(scope, key)
+      if excuse_of is None:
+        effective.add(key)
+      else:
+        reached.overridden[key] = scope
+      if isinstance(excuse_of, str):
+        excused.append((key, excuse_of))
+      elif excuse_of is not False:
         reached.keys.add(key)
         follow(bindings[key].value, scope)
 
@@ -100,4 +119,9 @@ def reach(
     reached.selectors.add(selector)
     reached.used.add(('', selector))
     consume('', selector, parameters)
+  for key, macro in excused:
+    if ('', macro, '') in reached.keys:
+      reached.keys.add(key)
+  for key in effective.intersection(reached.overridden):
+    del reached.overridden[key]
   return reached

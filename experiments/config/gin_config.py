@@ -32,6 +32,7 @@ from experiments.config.gin_values import (
   mapped,
   render,
 )
+from experiments.config.overrides import FEEDING, Overridden
 from experiments.foundation.errors import UserError
 
 
@@ -140,32 +141,32 @@ class Resolved:
         for name in _macro_order(self.consumed)
       },
       overrides={
-        binding_checks.shown(self.bindings[key]): write(self._override(key))
+        binding_checks.shown(self.bindings[key]): write_override(
+          self.given[key], self.bindings
+        )
         for key in self.flags
       },
     )
 
-  def _override(self, key: Key) -> Any:
-    """Returns the value of a flag; a path as written, for it names the run."""
-    binding = self.bindings[key]
-    if _path_spec(binding, self.bindings):
-      binding = self.given[key]
-    return binding.value
 
-
-def check(parsed: ParsedConfig) -> Config:
+def check(parsed: ParsedConfig, *, of_run: bool = False) -> Config:
   """Checks a parsed config against trax's configurables.
 
   Imports trax, and the modules that the config imports. Leaves gin's own state
   as it is.
 
+  Args:
+    parsed: what files and flags say.
+    of_run: whether it is the config of a run directory. Earlier ones may hold
+      what has no effect because of another value, which is refused elsewhere.
+
   Raises:
     UserError: as `resolve`.
   """
-  return resolve(parsed).config()
+  return resolve(parsed, of_run=of_run).config()
 
 
-def resolve(parsed: ParsedConfig) -> Resolved:
+def resolve(parsed: ParsedConfig, *, of_run: bool = False) -> Resolved:
   """Does what `check` does, up to the text of the config.
 
   Raises:
@@ -182,7 +183,7 @@ def resolve(parsed: ParsedConfig) -> Resolved:
     for source in range(parsed.n_files + 1)
   ]
   reached = [_reach(state) for state in states]
-  binding_checks.refuse_unused(bindings, reached)
+  binding_checks.refuse_unused(bindings, reached, of_run=of_run)
   final, consumed = states[-1], reached[-1]
   macro_checks.refuse_required(final, consumed)
   binding_checks.check_values(final, consumed, parsed.name)
@@ -209,6 +210,12 @@ def differences(old_text: str, new_text: str) -> list[str]:
   if old_text == new_text:
     return []
   old, new = _entries(old_text), _entries(new_text)
+  for macro in FEEDING.intersection(old).difference(new):
+    # Nothing takes it but what is overridden: it was written nevertheless.
+    del old[macro]
+    for name in [name for name in old if old[name] == f'%{macro}']:
+      del old[name]
+      new.pop(name, None)
   lines = []
   for name in [*new, *(name for name in old if name not in new)]:
     before, after = old.get(name, 'not bound'), new.get(name, 'not bound')
@@ -235,7 +242,12 @@ def _located(binding: Binding) -> Any:
 
 
 def _reach(bindings: Mapping[Key, Binding]) -> Reached:
-  return reach(bindings, schema.ROOTS, configurables.called_by)
+  return reach(
+    bindings,
+    schema.ROOTS,
+    configurables.called_by,
+    Overridden(bindings).excuse,
+  )
 
 
 def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
@@ -277,6 +289,17 @@ def _path_spec(
 def write(value: Any) -> str:
   """Writes a value as config.gin has it."""
   return render(binding_checks.shortened_references(value))
+
+
+def write_override(given: Binding, bindings: Mapping[Key, Binding]) -> str:
+  """Writes the value of a flag; a path as it was written: it names the run.
+
+  Args:
+    given: the flag's binding, with a full selector.
+    bindings: all of them.
+  """
+  is_path = _path_spec(given, bindings) is not None
+  return write((given if is_path else normalize(given, bindings)).value)
 
 
 def to_plain(value: Any) -> Any:
@@ -331,7 +354,8 @@ def _defaults(
     bound = winners(bindings, scope, selector)
     for name, default in configurables.signature(selector).defaults.items():
       if (
-        name not in bound
+        # What is overridden counts as not bound, unless it says the same.
+        bound.get(name) not in consumed.keys
         and name in schema.ROOTS.get(selector, [name])
         and not (is_model and name in schema.SET_FOR_MODELS)
         and is_representable(default)

@@ -9,10 +9,16 @@ as a whole once more, which says why.
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from experiments.config import binding_checks, gin_config, macro_checks
+from experiments.config import (
+  binding_checks,
+  gin_config,
+  macro_checks,
+  overrides,
+)
 from experiments.config.consumption import Key
 from experiments.config.gin_statements import Binding, Statements, read
 from experiments.config.gin_values import Macro, Reference, leaves
@@ -142,11 +148,13 @@ class _Value:
   Attributes:
     binding: with a full selector.
     text: as config.gin has it.
+    override: as `Config.overrides` has it.
     macros: what `Config.macros` has for the macros that only this decides.
   """
 
   binding: Binding
   text: str
+  override: str
   macros: Mapping[str, Any]
 
 
@@ -199,10 +207,10 @@ class _Shape:
     pieces = [*self._pieces]
     for slot, value in zip(self._slots, values, strict=True):
       pieces[slot] = value.text
-    overrides = dict(self._overrides)
+    given = dict(self._overrides)
     for name, value in zip(self._names, values, strict=True):
-      overrides[name] = value.text
-    return gin_config.Config(''.join(pieces), macros, overrides)
+      given[name] = value.override
+    return gin_config.Config(''.join(pieces), macros, given)
 
   def _find_dependents(self) -> None:
     """Sorts the bindings by the flags on which their values depend."""
@@ -250,8 +258,17 @@ class _Shape:
         pieces[-1] += line
     self._pieces = pieces
     # Not where two flags bind one name, of which only the last takes effect.
-    self._is_usable = len(slots) == len(self._keys)
+    self._is_usable = len(slots) == len(self._keys) and not self._decides()
     self._slots = [slots[i] for i in sorted(slots)]
+
+  def _decides(self) -> bool:
+    """Tells whether what a flag says may leave a parameter without effect."""
+    consumed = self._resolved.consumed
+    return any(
+      binding.key in consumed.overridden
+      or overrides.decides_by_value(*binding.key[1:])
+      for binding in [*self._joint, *itertools.chain(*self._single)]
+    )
 
   def _check_value(self, i: int, flag: _Flag) -> _Value | None:
     """Checks a value of one flag, and what it alone decides."""
@@ -265,6 +282,7 @@ class _Shape:
     value = _Value(
       binding,
       gin_config.write(gin_config.normalize(binding, bindings).value),
+      gin_config.write_override(binding, bindings),
       {},
     )
     macros = {

@@ -40,7 +40,7 @@ def load_experiment(directory: run_dir.RunDir) -> experiment.Experiment:
         f'{statement.place}: a classifier needs no {statement.module}, which '
         'can run what a file contains.'
       )
-  return experiment.resolve(gin_config.check(parsed))
+  return experiment.resolve(gin_config.check(parsed, of_run=True))
 
 
 def _is_within(module: str, directory: pathlib.Path) -> bool:

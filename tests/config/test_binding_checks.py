@@ -46,7 +46,8 @@ BAD = [
   ),
   Bad(
     "--gin_bindings='EMBEDDING_SIZE=3': macro EMBEDDING_SIZE is bound "
-    'but nothing uses it: nothing in use refers to %EMBEDDING_SIZE.',
+    'but nothing uses it: it would give mean_embedding.d_feature, which is 4 '
+    "by --gin_bindings='mean_embedding.d_feature=4'.",
     flags=['EMBEDDING_SIZE=3', 'mean_embedding.d_feature=4'],
   ),
   Bad(
