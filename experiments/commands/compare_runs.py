@@ -16,7 +16,7 @@ def show(
   Args:
     output_dir: e.g. runs/agnews.
     objective: the metric to sort by; None takes the sweep's, or the accuracy.
-    format_: of `compare_tables.FORMATS`.
+    format_: of `choices.FORMATS`.
     plots: a directory for pictures, or None.
 
   Raises:

@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from experiments.foundation import paths
+from experiments.foundation import choices, paths
 from experiments.foundation.errors import UserError
 
 FLAGS = flags.FLAGS
@@ -74,7 +74,7 @@ flags.DEFINE_integer(
 flags.DEFINE_enum(
   'search',
   'grid',
-  ('grid', 'random', 'tpe'),
+  choices.SEARCHES,
   'sweep: try all values, or what a sampler draws. --search=tpe',
 )
 flags.DEFINE_integer(
@@ -83,7 +83,7 @@ flags.DEFINE_integer(
 flags.DEFINE_enum(
   'executor',
   'local',
-  ('local', 'ray'),
+  choices.EXECUTORS,
   'sweep: where trials run. --executor=ray',
 )
 flags.DEFINE_string(
@@ -94,7 +94,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
   'format',
   'text',
-  ('text', 'markdown', 'csv', 'json'),
+  choices.FORMATS,
   'compare: how to show the table. --format=csv',
 )
 flags.DEFINE_string(

@@ -4,9 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from experiments.comparison.compare import Comparison, to_json
-from experiments.foundation import csv_text, json_text, plain_text
+from experiments.foundation import choices, csv_text, json_text, plain_text
 
-FORMATS = ('text', 'markdown', 'csv', 'json')
 _WIDEST_CELL = 40
 
 
@@ -15,9 +14,10 @@ def render(comparison: Comparison, format_: str = 'text') -> str:
 
   Args:
     comparison: what to show.
-    format_: one of `FORMATS`. Of these CSV holds the runs alone; the others
-      also the means over seeds, if there are any.
+    format_: one of `choices.FORMATS`. Of these CSV holds the runs alone; the
+      others also the means over seeds, if there are any.
   """
+  choices.check('format', format_, choices.FORMATS)
   if format_ == 'json':
     return json_text.to_json(to_json(comparison), indent=2)
   if format_ == 'csv':

@@ -260,8 +260,10 @@ def _split_margins(sums: np.ndarray) -> tuple[np.ndarray, ...]:
 def _macro_f1(sums: np.ndarray, n: np.ndarray) -> np.ndarray:
   del n
   right, predicted, expected = _split_margins(sums)
-  # A class without denominator counts as 0, as in the evaluation.
-  return np.mean(2 * right / np.maximum(predicted + expected, 1), axis=-1)
+  # Over the classes that are expected or predicted, as in the evaluation.
+  denominators = predicted + expected
+  f1 = 2 * right / np.maximum(denominators, 1)
+  return f1.sum(axis=-1) / np.count_nonzero(denominators, axis=-1)
 
 
 def _balanced_accuracy(sums: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -28,7 +28,9 @@ class Evaluation:
     n_dropped: examples of the split that were not, being too long.
     accuracy: share of examples whose likeliest class is the expected one.
     cross_entropy: mean of -log p(expected class), in nats.
-    macro_f1: unweighted mean of `f1`.
+    macro_f1: unweighted mean of `f1` over the classes that are expected or
+      predicted at least once, as scikit-learn has it: of a class that is
+      neither, the split says nothing, and 0 would say that it is always wrong.
     expected_calibration_error: mean distance between how sure the model is and
       how often it is right, see `calibration.Calibration.error`.
     precision: per class, of all predicted as it, the share that is it.
@@ -51,6 +53,11 @@ class Evaluation:
   support: tuple[int, ...]
   confusion: np.ndarray
   label_names: tuple[str, ...]
+
+  @property
+  def is_seen(self) -> np.ndarray:
+    """Which are expected or predicted at least once: bool [classes]."""
+    return (self.confusion.sum(axis=0) + self.confusion.sum(axis=1)) > 0
 
   def scalars(self) -> dict[str, float]:
     """Returns the numbers that runs are compared by."""
@@ -138,7 +145,7 @@ def evaluate_log_probs(
     accuracy=float(np.mean(predicted == targets)),
     # + 0.0: a perfect model's cross-entropy is 0.0, not -0.0.
     cross_entropy=float(-np.mean(log_likelihoods)) + 0.0,
-    macro_f1=float(np.mean(f1)),
+    macro_f1=float(np.mean(f1[support + n_predicted > 0])),
     expected_calibration_error=calibration.calibrate(
       log_probs=log_probs, targets=targets
     ).error,

@@ -9,6 +9,8 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+import numpy as np
+
 from experiments.evaluation import by_length, calibration, metrics
 from experiments.foundation import csv_text, files, json_text, plain_text
 from experiments.reporting import mistakes_page, report_plots
@@ -21,6 +23,8 @@ _MARKDOWN_START = re.compile(r'^(\d*)([#+\-=:.)])')
 
 _MAX_TEXT_LENGTH = 300
 _MAX_PROBABILITIES = 5
+# More rows leave the screen; then the worst are shown.
+_MAX_CLASS_ROWS, _WORST_CLASSES = 50, 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,11 +111,31 @@ def format_results(
 
 
 def format_evaluation(evaluation: metrics.Evaluation) -> str:
-  """Returns the evaluation as text for a terminal, without a final newline."""
+  """Returns the evaluation as text for a terminal, without a final newline.
+
+  Args:
+    evaluation: of any number of classes; of many, the worst get a row.
+  """
   dropped = ''
   if evaluation.n_dropped:
     dropped = f', {evaluation.n_dropped} dropped as too long'
-  names = [plain_text.shortened(name) for name in evaluation.label_names]
+  shown = np.arange(len(evaluation.label_names))
+  notes = []
+  if len(shown) > _MAX_CLASS_ROWS:
+    seen = np.flatnonzero(evaluation.support)
+    order = np.argsort(np.asarray(evaluation.f1)[seen], kind='stable')
+    shown = seen[order[:_WORST_CLASSES]]
+    notes.append(
+      f'These are the {len(shown)} of {len(evaluation.label_names):,} classes '
+      'with the lowest F1. All are in report/per_class.csv.'
+    )
+  n_unseen = int(np.count_nonzero(~evaluation.is_seen))
+  if n_unseen:
+    notes.append(
+      'Macro F1 leaves out what is neither expected nor predicted: '
+      f'{n_unseen:,} of {len(evaluation.label_names):,} classes.'
+    )
+  names = [plain_text.shortened(evaluation.label_names[i]) for i in shown]
   width = max(map(len, names))
   lines = [
     f'accuracy {evaluation.accuracy:.4f}, '
@@ -122,19 +146,13 @@ def format_evaluation(evaluation: metrics.Evaluation) -> str:
     '',
     f'{"":{width}}  precision  recall      F1  examples',
   ]
-  for name, precision, recall, f1, support in zip(
-    names,
-    evaluation.precision,
-    evaluation.recall,
-    evaluation.f1,
-    evaluation.support,
-    strict=True,
-  ):
+  for i, name in zip(shown, names, strict=True):
     lines.append(
-      f'{name:{width}}  {precision:9.4f}  {recall:6.4f}  {f1:6.4f}'
-      f'  {support:8d}'
+      f'{name:{width}}  {evaluation.precision[i]:9.4f}  '
+      f'{evaluation.recall[i]:6.4f}  {evaluation.f1[i]:6.4f}'
+      f'  {evaluation.support[i]:8d}'
     )
-  return '\n'.join(lines)
+  return '\n'.join([*lines, *notes])
 
 
 def format_predictions(predictions: Sequence[Prediction]) -> str:

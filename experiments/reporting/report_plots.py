@@ -14,6 +14,8 @@ from experiments.reporting import drawing
 _MAX_CLASSES_WITH_PERCENT = 12
 _MAX_CLASSES_WITH_COUNT = 30
 _MAX_SIDE = 2400
+# Beyond these many a name has no room either, and most of the matrix is empty.
+_MAX_CLASSES = 100
 _BLUE, _RED = (50, 116, 161), (214, 39, 40)
 # ColorBrewer's 'Blues', from none of a row to all of it.
 _BLUES = np.array(
@@ -35,7 +37,8 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
   """Draws the confusion matrix.
 
   A cell's colour is its share of the row (the expected class); in it are the
-  count and the share, if there is room.
+  count and the share, if there is room. Of more than a hundred classes it shows
+  those with the most mistakes, and all others as one.
 
   Args:
     evaluation: of any number of classes.
@@ -43,20 +46,27 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
   Returns:
     An encoded PNG.
   """
-  confusion = evaluation.confusion
+  confusion, labels = evaluation.confusion, list(evaluation.label_names)
+  title = (
+    f'{evaluation.n_examples} examples, accuracy {evaluation.accuracy:.2%}'
+  )
+  if len(labels) > _MAX_CLASSES:
+    confusion, labels = merge_others(evaluation, _MAX_CLASSES_WITH_COUNT - 1)
+    title += (
+      f'; the {len(labels) - 1} of {len(evaluation.label_names):,} classes '
+      'with most mistakes'
+    )
   n = len(confusion)
   shares = confusion / confusion.sum(axis=1, keepdims=True).clip(min=1)
   with_percent = n <= _MAX_CLASSES_WITH_PERCENT
   # 80 pixels hold '1234' over '100.0%' at the size below.
   size = max(300, min((80 if with_percent else 45) * n, _MAX_SIDE))
   font_size = 12 if with_percent else 9
-  names = [plain_text.shortened(name) for name in evaluation.label_names]
+  names = [plain_text.shortened(name) for name in labels]
   axes = drawing.Axes(
     size,
     size,
-    title=(
-      f'{evaluation.n_examples} examples, accuracy {evaluation.accuracy:.2%}'
-    ),
+    title=title,
     x_label='predicted',
     y_label='expected',
     x_range=(0, n),
@@ -83,6 +93,34 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
       colour = (255, 255, 255) if share > 0.5 else drawing.BLACK
       axes.canvas.text((x, y + offset), line, size=font_size, colour=colour)
   return axes.png()
+
+
+def merge_others(
+  evaluation: metrics.Evaluation, n: int
+) -> tuple[np.ndarray, list[str]]:
+  """Leaves the classes with the most mistakes, and makes one of all others.
+
+  Args:
+    evaluation: of more classes.
+    n: how many to leave.
+
+  Returns:
+    Counts int64 [n + 1, n + 1], in the order of the classes, the others last;
+    and what to call them.
+  """
+  confusion = evaluation.confusion
+  mistakes = confusion.sum(0) + confusion.sum(1) - 2 * confusion.diagonal()
+  chosen = np.sort(np.argsort(-mistakes, kind='stable')[:n])
+  places = np.full(len(confusion), n)
+  places[chosen] = np.arange(n)
+  cells = places[:, np.newaxis] * (n + 1) + places
+  merged = np.bincount(cells.ravel(), confusion.ravel(), (n + 1) ** 2)
+  names = [evaluation.label_names[i] for i in chosen]
+  n_others = len(confusion) - n
+  return merged.astype(np.int64).reshape(n + 1, n + 1), [
+    *names,
+    f'{n_others:,} others',
+  ]
 
 
 def calibration_png(found: calibration.Calibration) -> bytes:

@@ -68,6 +68,19 @@ def test_numbers_worked_out_by_hand():
   }
 
 
+def test_a_class_of_which_the_split_says_nothing_is_left_out():
+  log_probs = np.log([[0.4, 0.3, 0.2, 0.1], [0.4, 0.3, 0.2, 0.1]])
+  result = metrics.evaluate_log_probs(
+    log_probs=log_probs,
+    targets=np.array([0, 1]),
+    label_names=['a', 'b', 'never', 'nor this'],
+  )
+  # F1 of a: 2 right twice of 1 expected and 2 predicted; b: never predicted.
+  assert result.f1 == pytest.approx((2 / 3, 0, 0, 0))
+  assert result.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+  assert result.is_seen.tolist() == [True, True, False, False]
+
+
 @settings(deadline=None, max_examples=50)
 @given(
   n_classes=st.integers(2, 12),
@@ -91,7 +104,7 @@ def test_agrees_with_scikit_learn(n_classes, n_examples, scale, seed):
   )
   assert result.macro_f1 == pytest.approx(
     sklearn_metrics.f1_score(
-      targets, predicted, labels=classes, average='macro', zero_division=0
+      targets, predicted, average='macro', zero_division=0
     )
   )
   probabilities = np.exp(log_probs.astype(np.float64))

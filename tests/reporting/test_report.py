@@ -73,6 +73,20 @@ def write(directory, evaluation, **options):
   )
 
 
+def test_of_many_classes_the_worst_are_shown():
+  names = [f'class {i}' for i in range(1000)]
+  shown = report.format_evaluation(make_evaluation(names, n_examples=3998))
+  lines = shown.split('\n')
+  assert len(lines) == 24
+  # Class 1 is never right, so class 0, which it is taken for, comes next.
+  assert lines[3].split() == ['class', '1', '0.0000', '0.0000', '0.0000', '4']
+  assert lines[4].split() == ['class', '0', '0.5000', '1.0000', '0.6667', '4']
+  assert lines[-1] == (
+    'These are the 20 of 1,000 classes with the lowest F1. All are in '
+    'report/per_class.csv.'
+  )
+
+
 def test_files_of_a_report(tmp_path):
   directory = tmp_path / 'new' / 'report'
   evaluation = make_evaluation(('World', 'Business'), n_examples=5)
@@ -148,7 +162,9 @@ def test_a_class_without_examples():
     label_names=('seen', 'never'),
   )
   assert report.format_evaluation(evaluation).endswith(
-    'never     0.0000  0.0000  0.0000         0'
+    'never     0.0000  0.0000  0.0000         0\n'
+    'Macro F1 leaves out what is neither expected nor predicted: 1 of 2 '
+    'classes.'
   )
 
 

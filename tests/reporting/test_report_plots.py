@@ -30,7 +30,7 @@ def decode(png):
   return image.imread(io.BytesIO(png))
 
 
-@pytest.mark.parametrize('n_classes', [2, 5, 12, 13, 30, 31, 70])
+@pytest.mark.parametrize('n_classes', [2, 5, 12, 13, 30, 31, 100, 101, 2000])
 def test_confusion_matrix_of_any_size(n_classes):
   names = [f'comp.sys.ibm.pc.hardware.{i}' for i in range(n_classes)]
   evaluation = make_evaluation(names, n_examples=4 * n_classes)
@@ -38,6 +38,28 @@ def test_confusion_matrix_of_any_size(n_classes):
   height, width, _ = picture.shape
   assert 300 < width < 3000
   assert 300 < height < 3000
+
+
+def test_of_many_classes_those_with_most_mistakes_are_drawn():
+  n_classes = 150
+  targets = np.repeat(np.arange(n_classes), 4)
+  predicted = targets.copy()
+  # Class 7 is taken for 9 three times, 140 for 7 twice, 20 for 21 once.
+  predicted[4 * 7 : 4 * 7 + 3] = 9
+  predicted[4 * 140 : 4 * 140 + 2] = 7
+  predicted[4 * 20] = 21
+  probabilities = np.full((len(targets), n_classes), 0.1 / (n_classes - 1))
+  probabilities[np.arange(len(targets)), predicted] = 0.9
+  evaluation = metrics.evaluate_log_probs(
+    log_probs=np.log(probabilities).astype(np.float32),
+    targets=targets,
+    label_names=[f'class {i}' for i in range(n_classes)],
+  )
+  merged, names = report_plots.merge_others(evaluation, 3)
+  assert names == ['class 7', 'class 9', 'class 140', '147 others']
+  np.testing.assert_array_equal(
+    merged, [[1, 3, 0, 0], [0, 4, 0, 0], [2, 0, 2, 0], [0, 0, 0, 4 * 147]]
+  )
 
 
 def test_confusion_matrix_shows_the_errors():
