@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from experiments.config import configurables, schema
+from experiments.config import configurables, schema, specs
 from experiments.config.configurables import MISSING, short
 from experiments.config.consumption import Key, Reached, winners
 from experiments.config.gin_statements import Binding
@@ -15,7 +15,12 @@ from experiments.config.gin_values import (
   mapped,
   shortened,
 )
-from experiments.config.macro_checks import check_bucket_sizes, origin, resolved
+from experiments.config.macro_checks import (
+  check_bucket_sizes,
+  last_of,
+  origin,
+  resolved,
+)
 from experiments.config.overrides import Overridden
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
@@ -26,6 +31,11 @@ _PATIENCE = ('', 'experiments.experiment', 'patience')
 _BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
 _BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
 _BATCH_SIZES = ('', 'trax.data.BucketByLength', 'batch_sizes')
+_VOCAB_SIZE = ('', 'experiments.experiment', 'vocab_size')
+# Ids of a batch: 1 GiB in int32, and more with each layer above them.
+_MOST_TOKENS = 2**28
+# Weights of an embedding: 8 GiB in float32, of which Adam keeps four copies.
+_MOST_WEIGHTS = 2**31 - 1
 _MIN_LENGTH = ('', 'trax.data.FilterByLength', 'min_length')
 _MAX_LENGTH = ('', 'trax.data.FilterByLength', 'max_length')
 
@@ -217,10 +227,16 @@ class Relation:
   Attributes:
     keys: the parameters whose values it looks at, and no others.
     check: raises a UserError; its argument is all bindings, by key.
+    of_model: names of parameters of the model that it looks at, too.
   """
 
   keys: tuple[Key, ...]
   check: Callable[[Mapping[Key, Binding]], None]
+  of_model: tuple[str, ...] = ()
+
+  def concerns(self, key: Key) -> bool:
+    """Tells whether it looks at a value."""
+    return key in self.keys or key[2] in self.of_model
 
 
 def _check_sizes(bindings: Mapping[Key, Binding]) -> None:
@@ -260,10 +276,65 @@ def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
     )
 
 
+def _check_batches(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses batches that no memory holds."""
+  pair = [
+    resolved(bindings[key].value, bindings)
+    for key in (_BOUNDARIES, _BATCH_SIZES)
+  ]
+  if not all(isinstance(value, list | tuple) for value in pair):
+    return
+  for boundary, size in zip(*pair, strict=False):
+    if boundary * size > _MOST_TOKENS:
+      source = origin(bindings[_BATCH_SIZES], bindings)
+      raise UserError(
+        f'{source.place}: {_subject(source)} asks for a batch of {size} rows '
+        f'of {boundary} tokens, more than {_MOST_TOKENS} in all, which do not '
+        'fit into memory. Give long texts smaller batches.'
+      )
+
+
+def _check_embedding(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses an embedding that no memory holds."""
+  model = resolved(bindings[_MODEL].value, bindings)
+  if not isinstance(model, Reference):
+    return
+  given = winners(bindings, model.scope, model.selector)
+  defaults = configurables.signature(model.selector).defaults
+
+  involved = [bindings[_VOCAB_SIZE]]
+
+  def value(parameter, absent):
+    if parameter not in given:
+      return defaults.get(parameter, absent)
+    involved.append(bindings[given[parameter]])
+    return resolved(involved[-1].value, bindings)
+
+  rows = [
+    resolved(bindings[_VOCAB_SIZE].value, bindings),
+    value('n_buckets', 0),
+  ]
+  width = value('d_feature', value('d_model', 1))
+  if not all(isinstance(each, int) for each in [*rows, width]):
+    return
+  if sum(rows) * width > _MOST_WEIGHTS:
+    source = last_of(origin(each, bindings) for each in involved)
+    raise UserError(
+      f'{source.place}: the embedding of {shortened_references(model)} would '
+      f'have {sum(rows)} rows of {width} numbers, more than {_MOST_WEIGHTS} in '
+      'all, which do not fit into memory. Bind VOCAB_SIZE or EMBEDDING_SIZE to '
+      'less.'
+    )
+
+
 # Each check of values together has a line here: of a sweep's trials only those
 # are checked again whose parameters the sweep changes.
 RELATIONS = (
   Relation((_BOUNDARIES, _BATCH_SIZES), _check_sizes),
+  Relation((_BOUNDARIES, _BATCH_SIZES), _check_batches),
+  Relation(
+    (_VOCAB_SIZE,), _check_embedding, ('d_feature', 'd_model', 'n_buckets')
+  ),
   Relation((_PATIENCE, _BEST_METRIC), _check_patience),
   Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
 )
@@ -282,11 +353,11 @@ def checked(
   spec = _spec(binding.selector, binding.parameter)
   if spec is None or any(isinstance(leaf, Macro) for leaf in leaves(value)):
     return value
-  if binding.selector not in schema.ROOTS and schema.is_unevaluated(value):
+  if binding.selector not in schema.ROOTS and specs.is_unevaluated(value):
     return value
   try:
     return spec.normalised(value)
-  except schema.WrongValueError as error:
+  except specs.WrongValueError as error:
     source = origin(binding, bindings)
     subject = shown(binding)
     if source.is_macro:
@@ -308,7 +379,7 @@ def shortened_references(value: Any) -> Any:
   return mapped(value, with_short_selector)
 
 
-def _spec(selector: str, parameter: str) -> schema.Spec | None:
+def _spec(selector: str, parameter: str) -> specs.Spec | None:
   if selector in schema.ROOTS:
     return schema.ROOTS[selector][parameter]
   signature = configurables.signature(selector)
@@ -316,10 +387,10 @@ def _spec(selector: str, parameter: str) -> schema.Spec | None:
   if selector.startswith(('trax.', 'experiments.')):
     spec = schema.PARAMETERS.get(parameter)
     if spec:
-      return schema.optional(spec) if default is None else spec
+      return specs.optional(spec) if default is None else spec
   if parameter in signature.annotations:
-    return schema.spec_of_annotation(signature.annotations[parameter])
-  return None if default is MISSING else schema.spec_of_default(default)
+    return specs.spec_of_annotation(signature.annotations[parameter])
+  return None if default is MISSING else specs.spec_of_default(default)
 
 
 def _refuse_missing(bindings: Mapping[Key, Binding], config_name: str) -> None:
@@ -353,7 +424,7 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   source = origin(model, bindings)
   if not isinstance(target, Reference):
     raise UserError(
-      f'{source.place}: {_subject(source)} must be {schema.FUNCTION.expected}, '
+      f'{source.place}: {_subject(source)} must be {specs.FUNCTION.expected}, '
       f'not {shortened(target)}.'
     )
   signature = configurables.signature(target.selector)

@@ -15,6 +15,7 @@ from experiments.config import (
   configurables,
   macro_checks,
   schema,
+  specs,
 )
 from experiments.config.consumption import Key, Reached, reach, winners
 from experiments.config.gin_statements import (
@@ -237,7 +238,7 @@ def _located(binding: Binding) -> Any:
   spec = _path_spec(binding, {})
   try:
     return spec.normalised(binding.value) if spec else binding.value
-  except schema.WrongValueError:
+  except specs.WrongValueError:
     return binding.value
 
 
@@ -270,7 +271,7 @@ def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
 
 def _path_spec(
   binding: Binding, bindings: Mapping[Key, Binding]
-) -> schema.Spec | None:
+) -> specs.Spec | None:
   """Returns what a binding must be that gives a path, also a macro of a user's.
 
   Args:

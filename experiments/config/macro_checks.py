@@ -6,7 +6,7 @@ They run before trax is imported, so that a misspelt macro is refused at once.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from experiments.config import schema
+from experiments.config import schema, specs
 from experiments.config.consumption import Key, Reached, prefixes, reach
 from experiments.config.gin_statements import Binding
 from experiments.config.gin_values import (
@@ -64,7 +64,7 @@ def checked_macro(binding: Binding, value: Any) -> Any:
     return value
   try:
     return entry.spec.normalised(value)
-  except schema.WrongValueError as error:
+  except specs.WrongValueError as error:
     raise UserError(
       f'{binding.place}: macro {binding.name} must be {error}, not '
       f'{shortened(value)}.'
@@ -90,6 +90,11 @@ def origin(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
       break
     binding = macro
   return binding
+
+
+def last_of(bindings: Iterable[Binding]) -> Binding:
+  """Returns the one to blame of several that do not go together."""
+  return max(bindings, key=lambda b: (bool(b.place.flag), b.source, -b.depth))
 
 
 def refuse_undefined(
@@ -137,9 +142,8 @@ def check_bucket_sizes(
   n_boundaries, n_sizes = len(boundaries_value), len(sizes_value)
   if n_sizes != n_boundaries + 1:
     pair = [origin(sizes, bindings), origin(boundaries, bindings)]
-    last = max(pair, key=lambda b: (bool(b.place.flag), b.source, -b.depth))
     raise UserError(
-      f'{last.place}: {pair[0].name} must have one value more than '
+      f'{last_of(pair).place}: {pair[0].name} must have one value more than '
       f'{pair[1].name}, for what is longer than the last boundary; there are '
       f'{n_sizes} and {n_boundaries}.'
     )

@@ -6,185 +6,41 @@ range says more than the type of their default.
 """
 
 import dataclasses
-import itertools
-import math
-import typing
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from experiments.config.gin_values import Reference, leaves
-from experiments.foundation import paths
-
-
-class WrongValueError(ValueError):
-  """A value that its `Spec` refuses; the message goes after 'must be'."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Spec:
-  """What a value must be.
-
-  Attributes:
-    expected: a phrase for after 'must be'.
-    normalised: returns the value in its one form (1 becomes 1.0 where a float
-      is meant, a list becomes a tuple); raises WrongValueError.
-    is_path: whether the value names a file or a directory.
-  """
-
-  expected: str
-  normalised: Callable[[Any], Any]
-  is_path: bool = False
-
-
-def _spec(expected: str, accepts: Callable[[Any], bool], form=None) -> Spec:
-  def normalised(value):
-    if not accepts(value):
-      raise WrongValueError(expected)
-    return form(value) if form else value
-
-  return Spec(expected, normalised)
-
-
-def _is_whole(value) -> bool:
-  return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value) -> bool:
-  return _is_whole(value) or isinstance(value, float)
-
-
-def _is_finite(value) -> bool:
-  try:
-    return _is_number(value) and math.isfinite(value)
-  except OverflowError:
-    return False
-
-
-def _is_string(value) -> bool:
-  return isinstance(value, str) and bool(value.strip())
-
-
-def _is_reference(value) -> bool:
-  return isinstance(value, Reference)
-
-
-def _are_strings(value) -> bool:
-  return isinstance(value, list | tuple) and all(map(_is_string, value))
-
-
-def _are_sizes(value) -> bool:
-  return (
-    isinstance(value, list | tuple)
-    and bool(value)
-    and all(_is_whole(item) and item >= 1 for item in value)
-  )
-
-
-def _increases(value) -> bool:
-  return all(a < b for a, b in itertools.pairwise(value))
-
-
-def optional(spec: Spec) -> Spec:
-  """Returns a spec that accepts None too."""
-
-  def normalised(value):
-    if value is None:
-      return None
-    try:
-      return spec.normalised(value)
-    except WrongValueError as error:
-      raise WrongValueError(f'{error}, or None') from None
-
-  return Spec(f'{spec.expected}, or None', normalised, spec.is_path)
-
-
-def whole(minimum: int) -> Spec:
-  """Returns the spec of an int that is at least `minimum`."""
-  return _spec(
-    f'a whole number of at least {minimum}',
-    lambda value: _is_whole(value) and value >= minimum,
-  )
-
-
-def _path(form: Callable[[str], str]) -> Spec:
-  """Returns the spec of a path; `form` returns it in its one form."""
-
-  def normalised(value):
-    try:
-      return form(STRING.normalised(value))
-    except paths.BadPathError as error:
-      raise WrongValueError(str(error)) from None
-
-  return Spec(STRING.expected, normalised, is_path=True)
-
-
-SIZE = whole(1)
-COUNT = whole(0)
-STRING = _spec('a quoted string', _is_string)
-# Where the working directory is another, such as in --mode=eval, it must still
-# mean the same: so it is resolved once, when a config is checked.
-DIRECTORY = _path(paths.absolute)
-# A name that is looked for in several directories stays a name.
-FILE = _path(paths.expand)
-POSITIVE = _spec(
-  'a finite number above 0', lambda v: _is_finite(v) and v > 0, float
-)
-NOT_NEGATIVE = _spec(
-  'a finite number of at least 0', lambda v: _is_finite(v) and v >= 0, float
-)
-FRACTION = _spec(
-  'a number from 0 to below 1', lambda v: _is_finite(v) and 0 <= v < 1, float
-)
-BOOLEAN = _spec('True or False', lambda value: isinstance(value, bool))
-SEED = _spec(
-  'a whole number from 0 to 4294967295',
-  lambda value: _is_whole(value) and 0 <= value < 2**32,
-)
-KEYS = _spec(
-  'two or more quoted strings, text first and label last, such as '
-  "('text', 'label')",
-  lambda value: _are_strings(value) and len(value) >= 2,
-  tuple,
-)
-SPLITS = _spec(
-  'two or three quoted strings, what to train on and what to evaluate on, such '
-  "as ('train', 'test')",
-  lambda value: _are_strings(value) and len(value) in (2, 3),
-  tuple,
-)
-BOUNDARIES = _spec(
-  'increasing whole numbers of at least 1, such as [32, 128]',
-  lambda value: _are_sizes(value) and _increases(value),
-  list,
-)
-SIZES = _spec(
-  'whole numbers of at least 1, such as [64, 32, 8]', _are_sizes, list
-)
-VOCAB_TYPE = _spec(
-  "'subword' or 'word'", lambda value: value in ('subword', 'word')
-)
-COMBINER = _spec("'mean' or 'sqrtn'", lambda value: value in ('mean', 'sqrtn'))
-DIRECTION = _spec(
-  "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
-)
-WIDTHS = _spec(
-  'whole numbers of at least 1, such as (3, 4, 5)', _are_sizes, tuple
-)
-FUNCTION = _spec(
-  'a reference without brackets, such as @mean_embedding',
-  lambda value: isinstance(value, Reference) and not value.evaluate,
-)
-OPTIMIZER = _spec('a reference, such as @Adam', _is_reference)
-SCHEDULE = _spec('a reference, such as @warmup', _is_reference)
-LOSS = _spec('a reference, such as @CrossEntropyLoss', _is_reference)
-REFERENCES = _spec(
-  'a list of references, such as [@CrossEntropyLoss, @Accuracy]',
-  lambda value: (
-    isinstance(value, list | tuple)
-    and bool(value)
-    and all(isinstance(item, Reference) for item in value)
-  ),
-  list,
+from experiments.config.specs import (
+  BOOLEAN,
+  BOUNDARIES,
+  COMBINER,
+  COUNT,
+  DEPTH,
+  DIRECTION,
+  DIRECTORY,
+  FACTORS,
+  FILE,
+  FRACTION,
+  FUNCTION,
+  KEYS,
+  LOSS,
+  MOMENTUM_TYPE,
+  NOT_NEGATIVE,
+  OPTIMIZER,
+  POSITIVE,
+  REFERENCES,
+  SCHEDULE,
+  SEED,
+  SHARE,
+  SIZE,
+  SIZES,
+  SPLITS,
+  STEPS,
+  STRING,
+  TOKENS,
+  VOCAB_TYPE,
+  WIDTH,
+  WIDTHS,
+  Spec,
+  optional,
 )
 
 
@@ -224,9 +80,9 @@ MACROS: Mapping[str, MacroEntry] = {
     "where it is; None: the working directory, then trax's public bucket",
   ),
   'VOCAB_TYPE': MacroEntry(VOCAB_TYPE, 'what `VOCAB_FILE = None` builds'),
-  'VOCAB_SIZE': MacroEntry(SIZE, 'rows of the embedding'),
+  'VOCAB_SIZE': MacroEntry(TOKENS, 'rows of the embedding'),
   'MAX_LENGTH': MacroEntry(
-    SIZE, 'longer examples are dropped and counted, in tokens'
+    TOKENS, 'longer examples are dropped and counted, in tokens'
   ),
   'TRUNCATE': MacroEntry(
     BOOLEAN, 'whether they keep their first `MAX_LENGTH` tokens instead'
@@ -240,7 +96,7 @@ MACROS: Mapping[str, MacroEntry] = {
   'MODEL': MacroEntry(
     FUNCTION, 'a function of vocab_size, n_classes and mode that returns layers'
   ),
-  'EMBEDDING_SIZE': MacroEntry(SIZE, 'width of the embedding'),
+  'EMBEDDING_SIZE': MacroEntry(WIDTH, 'width of the embedding'),
   'DROPOUT': MacroEntry(
     FRACTION, 'share of the features of a text that training drops'
   ),
@@ -267,9 +123,9 @@ MACROS: Mapping[str, MacroEntry] = {
     'what the moving average of the weights, evaluated in their place, keeps '
     'of itself at a step; None: no average',
   ),
-  'N_STEPS': MacroEntry(SIZE, 'training steps in total'),
+  'N_STEPS': MacroEntry(STEPS, 'training steps in total'),
   'N_STEPS_PER_CHECKPOINT': MacroEntry(
-    SIZE, 'steps between checkpoints, each with a sampled evaluation'
+    STEPS, 'steps between checkpoints, each with a sampled evaluation'
   ),
   'N_EVAL_BATCHES': MacroEntry(SIZE, 'batches of a sampled evaluation'),
   'SEED': MacroEntry(SEED, 'seeds weights, dropout and the order of the data'),
@@ -289,7 +145,7 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'vocab_dir': optional(DIRECTORY),
     'vocab_type': VOCAB_TYPE,
   },
-  'trax.data.FilterByLength': {'max_length': SIZE, 'min_length': COUNT},
+  'trax.data.FilterByLength': {'max_length': TOKENS, 'min_length': COUNT},
   'trax.data.BucketByLength': {
     'boundaries': BOUNDARIES,
     'batch_sizes': SIZES,
@@ -297,9 +153,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
   },
   'experiments.experiment': {
     'splits': SPLITS,
-    'vocab_size': SIZE,
+    'vocab_size': TOKENS,
     'model': FUNCTION,
-    'n_steps': SIZE,
+    'n_steps': STEPS,
     'seed': SEED,
     'lower_case': BOOLEAN,
     'truncate': BOOLEAN,
@@ -317,7 +173,7 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'optimizer': OPTIMIZER,
     'loss_layer': LOSS,
     'lr_schedule': optional(SCHEDULE),
-    'n_steps_per_checkpoint': SIZE,
+    'n_steps_per_checkpoint': STEPS,
   },
   'trax.supervised.training.EvalTask': {
     'metrics': REFERENCES,
@@ -375,22 +231,40 @@ PARAMETERS: Mapping[str, Spec] = {
   'gamma': FRACTION,
   'n_warmup_steps': COUNT,
   'max_value': POSITIVE,
-  'warmup_steps': SIZE,
-  'd_feature': SIZE,
-  'd_model': SIZE,
-  'd_ff': SIZE,
-  'd_hidden': SIZE,
-  'n_layers': SIZE,
-  'n_heads': SIZE,
-  'max_len': SIZE,
+  'warmup_steps': STEPS,
+  'n_steps': STEPS,
+  'steps_per_decay': STEPS,
+  'steps_per_cycle': STEPS,
+  'second_constant_step': COUNT,
+  'second_constant': POSITIVE,
+  'constant': POSITIVE,
+  'value': POSITIVE,
+  'decay_factor': POSITIVE,
+  'minimum': NOT_NEGATIVE,
+  'factors': FACTORS,
+  'decay_rate': POSITIVE,
+  'clipping_threshold': POSITIVE,
+  'weight_decay_n_steps': COUNT,
+  'epsilon1': POSITIVE,
+  'epsilon2': POSITIVE,
+  'momentum': FRACTION,
+  'momentum_type': MOMENTUM_TYPE,
+  'second_moment_averaging': SHARE,
+  'd_feature': WIDTH,
+  'd_model': WIDTH,
+  'd_ff': WIDTH,
+  'd_hidden': WIDTH,
+  'n_layers': DEPTH,
+  'n_heads': WIDTH,
+  'max_len': TOKENS,
   'dropout': FRACTION,
   'token_dropout': FRACTION,
   'combiner': COMBINER,
-  'd_attention': SIZE,
+  'd_attention': WIDTH,
   'init_range': POSITIVE,
-  'max_n': SIZE,
-  'n_buckets': SIZE,
-  'n_filters': SIZE,
+  'max_n': DEPTH,
+  'n_buckets': TOKENS,
+  'n_filters': WIDTH,
   'widths': WIDTHS,
   'label_smoothing': FRACTION,
   'min_value': NOT_NEGATIVE,
@@ -410,53 +284,6 @@ def path_spec(selector: str, parameter: str) -> Spec | None:
   else:
     spec = MACROS[selector].spec if selector in MACROS else None
   return spec if spec and spec.is_path else None
-
-
-def spec_of_default(default: Any) -> Spec | None:
-  """Derives what a parameter must be from its default; None: anything."""
-  if isinstance(default, bool):
-    return BOOLEAN
-  if _is_whole(default) and default != 0:
-    return _spec('a whole number', _is_whole)
-  if _is_number(default):
-    form = float if isinstance(default, float) else None
-    return _spec('a number', _is_finite, form)
-  if isinstance(default, str):
-    return _spec('a quoted string', lambda value: isinstance(value, str))
-  if isinstance(default, list | tuple):
-    return _spec(
-      'a list or a tuple',
-      lambda value: isinstance(value, list | tuple),
-      type(default),
-    )
-  if callable(default):
-    return _spec(
-      'a reference, such as @Relu, or None',
-      lambda value: value is None or isinstance(value, Reference),
-    )
-  return None
-
-
-def spec_of_annotation(annotation: Any) -> Spec | None:
-  """Derives what a parameter must be from its annotation; None: anything."""
-  members = set(typing.get_args(annotation)) or {annotation}
-  is_optional = type(None) in members
-  members -= {type(None)}
-  spec = None
-  if len(members) == 1:
-    # Of each type one value stands for all.
-    samples: Mapping[Any, Any] = {bool: True, int: 1, float: 1.0, str: ''}
-    member = members.pop()
-    if member in samples and (is_optional or member is annotation):
-      spec = spec_of_default(samples[member])
-  return optional(spec) if spec and is_optional else spec
-
-
-def is_unevaluated(value: Any) -> bool:
-  """Tells whether only a call at run time would give the value."""
-  return any(
-    isinstance(leaf, Reference) and leaf.evaluate for leaf in leaves(value)
-  )
 
 
 def macro_table() -> str:

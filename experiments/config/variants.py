@@ -240,7 +240,7 @@ class _Shape:
     self._relations = [
       relation
       for relation in binding_checks.RELATIONS
-      if any(map(sources, relation.keys))
+      if any(sources(key) for key in given if relation.concerns(key))
     ]
 
   def _cut(self, text: str) -> None:

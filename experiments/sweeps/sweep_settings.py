@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiments.comparison import compare
-from experiments.config import schema
+from experiments.config import specs
 from experiments.config.gin_statements import read_text
 from experiments.config.gin_values import shortened
 from experiments.foundation.errors import UserError
@@ -64,38 +64,38 @@ class Settings:
     return self.direction == 'minimize'
 
 
-def _one_of(names: Iterable[str]) -> schema.Spec:
+def _one_of(names: Iterable[str]) -> specs.Spec:
   names = tuple(names)
 
   def normalised(value):
     if value not in names:
-      raise schema.WrongValueError
+      raise specs.WrongValueError
     return value
 
-  return schema.Spec(' or '.join(map(repr, names)), normalised)
+  return specs.Spec(' or '.join(map(repr, names)), normalised)
 
 
 def _amounts(value: Any) -> dict[str, float]:
   if not isinstance(value, dict) or not all(
     isinstance(name, str) and name for name in value
   ):
-    raise schema.WrongValueError
+    raise specs.WrongValueError
   return {
-    name: schema.POSITIVE.normalised(amount) for name, amount in value.items()
+    name: specs.POSITIVE.normalised(amount) for name, amount in value.items()
   }
 
 
-_SPECS: Mapping[str, schema.Spec] = {
+_SPECS: Mapping[str, specs.Spec] = {
   'objective': _one_of(OBJECTIVES),
   'direction': _one_of(DIRECTIONS),
   'pruner': _one_of(PRUNERS),
-  'pruning_metric': schema.STRING,
-  'pruner_startup_trials': schema.COUNT,
-  'seed': schema.SEED,
-  'num_cpus': schema.NOT_NEGATIVE,
-  'num_gpus': schema.NOT_NEGATIVE,
-  'memory_mib': schema.NOT_NEGATIVE,
-  'resources': schema.Spec(
+  'pruning_metric': specs.STRING,
+  'pruner_startup_trials': specs.COUNT,
+  'seed': specs.SEED,
+  'num_cpus': specs.NOT_NEGATIVE,
+  'num_gpus': specs.NOT_NEGATIVE,
+  'memory_mib': specs.NOT_NEGATIVE,
+  'resources': specs.Spec(
     "amounts above 0 by name, such as {'fast_disk': 1}", _amounts
   ),
 }
@@ -146,7 +146,7 @@ def _checked(name: str, value: Any, subject: str) -> Any:
     )
   try:
     return _SPECS[name].normalised(value)
-  except schema.WrongValueError:
+  except specs.WrongValueError:
     raise UserError(
       f'{subject} must be {_SPECS[name].expected}, not {shortened(value)}.'
     ) from None

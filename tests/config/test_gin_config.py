@@ -289,7 +289,7 @@ _PATHS = st.text(
 
 
 def _sizes(n):
-  return st.lists(st.integers(1, 10**6), min_size=n, max_size=n)
+  return st.lists(st.integers(1, 200), min_size=n, max_size=n)
 
 
 @st.composite
@@ -300,11 +300,11 @@ def _macros(draw):
     'KEYS': draw(st.lists(strings, min_size=2).map(tuple)),
     'DATASET': draw(strings),
     'DATA_DIR': draw(st.none() | _PATHS),
-    'VOCAB_SIZE': draw(st.integers(1, 10**30)),
+    'VOCAB_SIZE': draw(st.integers(1, 10**7)),
     'BUCKET_BOUNDARIES': boundaries,
     'BUCKET_BATCH_SIZES': draw(_sizes(len(boundaries) + 1)),
     'LEARNING_RATE': draw(
-      st.floats(0, exclude_min=True, allow_infinity=False, allow_nan=False)
+      st.floats(2.0**-126, 1e38, allow_infinity=False, allow_nan=False)
     ),
     'SEED': draw(st.integers(0, 2**32 - 1)),
   }

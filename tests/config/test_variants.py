@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from experiments.config import gin_config, schema, variants
+from experiments.config import gin_config, schema, specs, variants
 from experiments.config.gin_values import Macro, Reference, render
 from experiments.foundation.errors import UserError
 from tests.fixtures.live_launcher import ROOT
@@ -56,7 +56,7 @@ def accepted(name):
   for value in [*LITERALS, *REFERENCES]:
     try:
       found.append(spec.normalised(value) and value if spec else value)
-    except schema.WrongValueError:
+    except specs.WrongValueError:
       continue
   return found or LITERALS
 

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from experiments.config import schema
+from experiments.config import schema, specs
 from experiments.config.gin_values import Macro, Reference, render
 from experiments.rundir import run_names
 
@@ -205,7 +205,7 @@ def test_a_plain_word_is_a_reference_where_gin_wants_one():
       try:
         spec.normalised(value)
         return True
-      except schema.WrongValueError:
+      except specs.WrongValueError:
         pass
     return False
 
