@@ -1,8 +1,8 @@
 """What can be bound: the macros, the parameters, and what each may be.
 
-One table of macros (the README's table and the messages come from it), one of
-the configurables that the framework itself reads, and one of parameters whose
-range says more than the type of their default.
+One table of macros (docs/macros.md and the messages come from it), one of the
+configurables that the framework itself reads, and one of parameters whose range
+says more than the type of their default.
 """
 
 import dataclasses
@@ -284,12 +284,3 @@ def path_spec(selector: str, parameter: str) -> Spec | None:
   else:
     spec = MACROS[selector].spec if selector in MACROS else None
   return spec if spec and spec.is_path else None
-
-
-def macro_table() -> str:
-  """Returns the macros as a table in Markdown."""
-  rows = [
-    f'| `{name}` | {entry.spec.expected} | {entry.meaning} |'
-    for name, entry in MACROS.items()
-  ]
-  return '\n'.join(['| macro | must be | meaning |', '|---|---|---|', *rows])
