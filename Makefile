@@ -7,6 +7,7 @@ PYTHON_FITS := import ensurepip, sys, venv; \
 
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Beside them lie files of users, which are none of our business.
 CODE := launcher.py benchmarks experiments tests
 # How many processes test. Each pays for importing TensorFlow and JAX, so the
 # tests of a file stay together.
@@ -59,13 +60,13 @@ coverage: install  ## the tests, and which lines they never reach
 
 check: install  ## format, lint and types, as in CI
 	@status=0; \
-	$(BIN)/ruff format --check --output-format concise . || status=1; \
-	$(BIN)/ruff check --output-format concise . || status=1; \
+	$(BIN)/ruff format --check --output-format concise $(CODE) || status=1; \
+	$(BIN)/ruff check --output-format concise $(CODE) || status=1; \
 	$(BIN)/mypy $(CODE) || status=1; exit $$status
 
 format: install  ## rewrite the code as `make check` wants it
-	@$(BIN)/ruff check --quiet --fix .
-	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix $(CODE)
+	@$(BIN)/ruff format --quiet $(CODE)
 
 bench: install  ## measure speed, 110 minutes; see benchmarks/README.md
 	@status=0; for f in benchmarks/bench_*.py; do \

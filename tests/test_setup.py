@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -229,3 +230,16 @@ def test_make_says_which_python_it_needs(checkout):
   assert wrong.returncode == 2
   assert '/bin/false does not do: it must be Python 3.11' in wrong.stderr
   assert not (checkout / '.venv').exists()
+
+
+@needs_make
+@pytest.mark.parametrize('target', ['check', 'format'])
+def test_make_looks_at_our_files_alone(target):
+  """What lies beside them is a user's."""
+  done = _make(ROOT, '--dry-run', '--always-make', target)
+  commands = re.findall(r'\S+/(?:ruff|mypy) [^|;\n]+', done.stdout)
+  assert len(commands) in (2, 3)
+  for command in commands:
+    assert shlex.split(command)[-4:] == [
+      *('launcher.py', 'benchmarks', 'experiments', 'tests')
+    ]
