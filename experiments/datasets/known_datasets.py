@@ -17,7 +17,7 @@ from typing import Any
 import experiments
 from experiments.datasets import slices, storage
 from experiments.datasets.source import Source
-from experiments.foundation import files
+from experiments.foundation import files, json_text
 
 
 def recall(arguments: dict[str, Any], cache_dir: pathlib.Path) -> Source | None:
@@ -73,7 +73,7 @@ def remember(
     entry.parent.mkdir(parents=True, exist_ok=True)
     # Or of one that writes the same just now, and can do without.
     files.remove_unfinished(entry.parent, entry.name)
-    files.write_atomic(entry, json.dumps(record))
+    files.write_atomic(entry, json_text.to_json(record))
 
 
 def _entry(arguments: dict[str, Any], cache_dir: pathlib.Path) -> pathlib.Path:

@@ -55,7 +55,7 @@ import subprocess
 import time
 from typing import Any
 
-from experiments.foundation import files
+from experiments.foundation import files, json_text
 from experiments.foundation.errors import UserError
 
 RUNNING = 'running'
@@ -172,7 +172,7 @@ class RunDir:
       **fields: JSON-able values; the others stay.
     """
     run = {**self.read_run(), **fields}
-    files.write_atomic(self.run, json.dumps(run, indent=2) + '\n')
+    files.write_atomic(self.run, json_text.to_json(run, indent=2) + '\n')
 
   def existing(self) -> 'RunDir':
     """Returns itself.

@@ -27,7 +27,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.foundation import files
+from experiments.foundation import files, json_text
 from experiments.foundation.errors import UserError
 
 _NAME = 'sweep.json'
@@ -84,7 +84,9 @@ class SweepState:
     self._sweep = {**self._sweep, **fields}
     # The trials are the long part, and stand last.
     self._sweep['trials'] = self._sweep.pop('trials')
-    files.write_atomic(self._path, json.dumps(self._sweep, indent=2) + '\n')
+    files.write_atomic(
+      self._path, json_text.to_json(self._sweep, indent=2) + '\n'
+    )
 
 
 @contextlib.contextmanager

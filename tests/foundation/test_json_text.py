@@ -1,5 +1,6 @@
 """JSON that every parser reads and no terminal minds."""
 
+import ast
 import json
 import math
 
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from experiments.foundation import json_text, plain_text
+from tests.fixtures.live_launcher import ROOT
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 VALUES = st.recursive(
@@ -42,3 +44,54 @@ def test_letters_stay():
   assert json_text.to_json(['naïve', '€', '\x9b', '\ud800']) == (
     r'["naïve", "€", "\u009b", "\ud800"]'
   )
+
+
+def test_a_matrix_is_a_line_a_row():
+  value = {
+    'a': [[1, 2], [3, 4]],
+    'b': {'c': [], 'd': [None]},
+    'e': [{}, {'f': 1}],
+  }
+  assert (
+    json_text.to_json(value, indent=2)
+    == """{
+  "a": [
+    [1, 2],
+    [3, 4]
+  ],
+  "b": {
+    "c": [],
+    "d": [null]
+  },
+  "e": [
+    {},
+    {
+      "f": 1
+    }
+  ]
+}"""
+  )
+
+
+def test_what_is_written_as_json_is_written_here():
+  may = {
+    # What is hashed, or read by this program alone, is not for others.
+    'checkpoints.py',
+    'known_datasets.py',
+    'library_vocabularies.py',
+    'local.py',
+    'search.py',
+    'source.py',
+    # A manifest, sorted.
+    'cache.py',
+    # Whose records are numbers, or an error.
+    'metric_log.py',
+  }
+  found = {
+    path.name
+    for path in (ROOT / 'experiments').rglob('*.py')
+    for node in ast.walk(ast.parse(path.read_bytes()))
+    if isinstance(node, ast.Attribute)
+    and ast.unparse(node) in ('json.dump', 'json.dumps', 'json.JSONEncoder')
+  }
+  assert found == {'json_text.py', *may}
