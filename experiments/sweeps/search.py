@@ -17,7 +17,7 @@ from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import Record
-from experiments.sweeps import sweep_plan, sweep_settings
+from experiments.sweeps import sweep_objective, sweep_plan, sweep_settings
 from experiments.sweeps.sweep_definition import Axis, Definition, Distribution
 from experiments.sweeps.sweep_plan import Choose, Planner, Trial
 
@@ -128,10 +128,11 @@ class Search:
     """Takes sampled evaluations; tells whether the trial should go on."""
     if self._settings.pruner == 'none':
       return True
-    metric = self._settings.pruning_metric or (
+    metric = self._settings.pruning_metric or sweep_objective.SAMPLED.get(
+      self._settings.objective,
       'metrics/CrossEntropyLoss'
       if self._settings.is_minimized
-      else 'metrics/Accuracy'
+      else 'metrics/Accuracy',
     )
     # That of step 1 is luck.
     values = [
@@ -161,7 +162,7 @@ class Search:
     from optuna.trial import TrialState
 
     run = sweep_plan.read_run(trial)
-    value = run.metrics.get(self._settings.objective)
+    value = sweep_objective.value(trial, run, self._settings)
     if status == run_dir.FINISHED and value is not None:
       self._study.tell(number, value)
     elif status in (run_dir.FAILED, run_dir.FINISHED):

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from experiments.comparison import compare, compare_tables
 from experiments.foundation import signals
@@ -13,6 +13,7 @@ from experiments.sweeps import (
   sweep_definition,
   sweep_display,
   sweep_dry_run,
+  sweep_objective,
   sweep_plan,
   sweep_runner,
   sweep_settings,
@@ -72,7 +73,7 @@ def sweep(
     Base(gin_files, bindings, gin_search_paths, directory), definition.places()
   )
   if dry_run:
-    trials = _check_trials(planner, definition, search)
+    trials = _check_trials(planner, definition, search, settings)
     if search == 'grid':
       sweep_dry_run.show(trials, directory=directory, jobs=jobs or 1)
     else:
@@ -82,13 +83,14 @@ def sweep(
         n_trials=n_trials or 0,
         jobs=jobs or 1,
       )
+    print(sweep_objective.describe(trials, settings))
     return True
   with signals.StopSignal() as stop_signal, contextlib.ExitStack() as stack:
     run_dir.check_writable(directory)
     # Local workers import while the trials are checked.
     where = _open_executor(executor, jobs, ray_address, settings)
     stack.callback(where.close)
-    trials = _check_trials(planner, definition, search, stop_signal)
+    trials = _check_trials(planner, definition, search, settings, stop_signal)
     stack.enter_context(sweep_file.locked(directory))
     source: Source = sweep_plan.GridSource(trials)
     described = None
@@ -157,6 +159,7 @@ def _check_trials(
   planner: Planner,
   definition: sweep_definition.Definition,
   search: str,
+  settings: sweep_settings.Settings,
   stop_signal: Callable[[], int | None] = lambda: None,
 ) -> list[Trial]:
   """Returns the trials of a grid; of a search, those at the space's corners.
@@ -164,7 +167,8 @@ def _check_trials(
   Args:
     planner: makes and checks them.
     definition: what differs.
-    search: of `search.SEARCHES`.
+    search: as --search.
+    settings: of the sweep.
     stop_signal: returns the number of the signal that came, or None.
 
   Raises:
@@ -172,7 +176,9 @@ def _check_trials(
     KeyboardInterrupt, signals.Terminated: a signal came.
   """
   if search != 'grid':
-    return [planner.trial(point) for point in searches.corners(definition)]
+    corners = [planner.trial(p) for p in searches.corners(definition)]
+    sweep_objective.check(corners[0].config, settings)
+    return corners
   n_trials = sum(grid.n_points for grid in definition.grids)
   with sweep_display.Checking(n_trials) as checking:
 
@@ -206,7 +212,7 @@ def _open_executor(
 
 
 def _show_results(
-  trials: Iterable[Trial],
+  trials: Sequence[Trial],
   settings: sweep_settings.Settings,
   directory: pathlib.Path,
 ) -> None:
@@ -215,5 +221,8 @@ def _show_results(
     runs, settings.objective, settings.is_minimized
   )
   print(compare_tables.render(comparison))
-  print(f'\nSweep directory: {directory}')
+  print()
+  if trials:
+    print(sweep_objective.describe(trials, settings))
+  print(f'Sweep directory: {directory}')
   print(f'TensorBoard:     tensorboard --logdir={directory}')

@@ -172,7 +172,7 @@ def test_a_dry_run_shows_the_trials_and_leaves_nothing(swept, launcher):
   assert re.fullmatch(
     r'4 trials, 1 of them done\. Those left need 2 sets of compiled '
     r'programs\.\nAbout \d+ s with --jobs=2: a trial of this sweep took '
-    r'\d+\.\d s\.\n',
+    r'\d+\.\d s\.\nRanked by:       accuracy of test, the test split: it .*\n',
     summary,
   )
   assert sorted(directory.rglob('*')) == before

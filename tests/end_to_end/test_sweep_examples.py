@@ -48,6 +48,8 @@ def test_the_command_of_a_file_is_accepted(path, launcher, tmp_path):
   )
   assert done.returncode == 0, done.stderr
   assert not (tmp_path / 'sweep').exists()
+  # It leaves test alone.
+  assert re.search(r'\nRanked by: +\w+ of train\[80%:\]\n', done.stdout)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a search proposes, and that it can be stopped and gone on with."""
 
+import dataclasses
 import json
 import math
 import random
@@ -11,7 +12,12 @@ from experiments.config import gin_config
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_names
 from experiments.rundir.metric_log import Record
-from experiments.sweeps import search, sweep_definition
+from experiments.sweeps import (
+  search,
+  sweep_definition,
+  sweep_objective,
+  sweep_plan,
+)
 from experiments.sweeps.sweep_plan import Trial
 from experiments.sweeps.sweep_settings import Settings, split_bindings
 
@@ -32,7 +38,8 @@ class FakePlanner:
     return 'tiny.gin'
 
   def trial(self, point):
-    text = '\n'.join(f'{name} = {value}' for name, value in point.items())
+    lines = [f'{name} = {value}' for name, value in point.items()]
+    text = '\n'.join([*lines, "experiment.splits = ('train', 'test')"])
     return Trial(
       key=text,
       values={name: str(value) for name, value in point.items()},
@@ -233,6 +240,58 @@ def test_a_loss_is_searched_downwards(tmp_path):
   )
 
 
+@pytest.mark.parametrize(
+  ('best_metric', 'told'), [("'metrics/Accuracy'", 0.9), ('None', 0.7)]
+)
+def test_a_search_is_told_of_the_validation_split(tmp_path, best_metric, told):
+  text = (
+    "SPLITS = ('train[:80%]', 'train[80%:]', 'test')\n\n"
+    f'experiment.best_metric = {best_metric}\n'
+    'experiment.splits = %SPLITS\n'
+  )
+  source = open_search(tmp_path, RATE, n_trials=1)
+  trial = source.next()
+  trial = dataclasses.replace(
+    trial, make_config=lambda: gin_config.Config(text, {}, {})
+  )
+  finish(trial, 0.1)
+  (trial.path / 'metrics.jsonl').write_text(
+    ''.join(
+      json.dumps(record._asdict()) + '\n'
+      for record in [*records(1, 0.3), *records(10, 0.9), *records(20, 0.7)]
+    )
+  )
+  run = sweep_plan.read_run(trial)
+  assert run.metrics['accuracy'] == 0.1
+  assert sweep_objective.value(trial, run, Settings()) == told
+  with pytest.raises(UserError, match='on which macro_f1 is not measured'):
+    sweep_objective.check(trial.config, Settings(objective='macro_f1'))
+
+
+@pytest.mark.parametrize(
+  ('splits', 'is_test'),
+  [
+    ("('train', 'test')", True),
+    ("('train', 'test[:50%]')", True),
+    ("('train', 'validation', 'unseen')", True),
+    ("('train[:80%]', 'train[80%:]')", False),
+    ("('train', 'validation')", False),
+  ],
+)
+def test_a_sweep_says_by_which_split_it_ranks(tmp_path, splits, is_test):
+  config = gin_config.Config(f'experiment.splits = {splits}\n', {}, {})
+
+  def described(name):
+    trial = Trial('key', {name: '1'}, lambda: config, tmp_path)
+    return sweep_objective.describe([trial], Settings(objective='macro_f1'))
+
+  last = splits.rpartition(' ')[2].strip("')")
+  assert described('N_STEPS').startswith(f'Ranked by:       macro_f1 of {last}')
+  assert ('flatters' in described('N_STEPS')) == is_test
+  # Among seeds there is nothing to choose.
+  assert 'flatters' not in described('SEED')
+
+
 def test_a_half_written_line_does_no_harm(tmp_path):
   drain(open_search(tmp_path, RATE, n_trials=2))
   with open(tmp_path / 'study.journal', 'ab') as file:
@@ -394,7 +453,8 @@ def test_the_launcher_searches_prunes_and_goes_on(launcher, tmp_path):
     [trial['status'], str(directory / trial['directory'])]
     for trial in sweep['trials'].values()
   ]
-  first, second_line, _ = summary.splitlines()
+  first, second_line, _, ranked = summary.splitlines()
+  assert ranked.startswith('Ranked by:       accuracy of test, the test split')
   assert first == '12 trials, 9 of them done.'
   # Three are left, so two at once take twice the time of one.
   match = re.fullmatch(
