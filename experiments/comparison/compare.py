@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiments.foundation import plain_text
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir, sweep_file
 
@@ -195,7 +196,7 @@ def compare(
   if objective and known and objective not in known:
     raise UserError(
       f'--objective={objective}: no run has this metric. There are '
-      f'{", ".join(known)}.'
+      f'{", ".join(map(plain_text.escape_line, known))}.'
     )
   if objective and objective != found:
     is_minimized = None

@@ -168,6 +168,12 @@ def _download(
     _remove_unfinished(_base_name(name), data_dir)
     if not isinstance(error, Exception):
       raise
+    made_by = type(builder)
+    if not made_by.__module__.startswith('tensorflow_datasets.'):
+      raise errors.UserError(
+        f'data set {name!r}: {made_by.__module__}.{made_by.__name__} cannot '
+        f'make it: {type(error).__name__}: {_short(error)}'
+      ) from error
     raise errors.UserError(
       _download_failed(name, _first_line(error), data_dir)
     ) from error
@@ -243,8 +249,19 @@ def _base_name(name: str) -> str:
 
 
 def _first_line(reason: BaseException | str) -> str:
-  lines = str(reason).strip('\'" \n').splitlines()
+  lines = _unquoted(reason).splitlines()
   return (lines[0] if lines else type(reason).__name__)[:300]
+
+
+def _short(reason: BaseException) -> str:
+  return ' '.join(_unquoted(reason).split())[:300]
+
+
+def _unquoted(reason: BaseException | str) -> str:
+  """Returns what a KeyError says without the quotes that it adds."""
+  text = str(reason).strip()
+  is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in '"\''
+  return text[1:-1].strip() if is_quoted else text
 
 
 def _unknown(name: str, base_name: str, data_dir: pathlib.Path) -> str:
@@ -275,8 +292,10 @@ def _cannot_be_had(name: str, error: Exception) -> str:
   reason = re.sub('^Failed to construct dataset .*?}": ', '', str(error))
   try:
     configs = list(tfds.builder_cls(_base_name(name)).builder_configs)
-  except tfds.core.DatasetNotFoundError:
-    configs = []
+  # There is no such data set, or its class, a user's, is not complete: TFDS
+  # raises the same again.
+  except Exception:
+    return f'DATASET {name!r}: {_first_line(reason)}'
   config = name.split(':')[0].partition('/')[2]
   if config and config not in configs:
     near = nearest(config, configs, n=3, cutoff=0.5)

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import numpy as np
@@ -241,6 +242,83 @@ NOT_A_CLASS = 'expected one class of a fixed set (a TFDS ClassLabel)'
 def test_bad_keys(data_dir, keys, message, prepared, tmp_path):
   place = data_dir if prepared else tmp_path / 'nothing'
   assert message_of(toy, place, keys=keys) == message
+
+
+def make_builder(name, **members):
+  """Returns a data set class of a user's, with what is given in it alone."""
+  import tensorflow_datasets as tfds
+
+  def make_info(self):
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=tfds.features.FeaturesDict(
+        {
+          'text': tfds.features.Text(),
+          'label': tfds.features.ClassLabel(names=['a', 'b']),
+        }
+      ),
+    )
+
+  complete = {
+    'VERSION': tfds.core.Version('1.0.0'),
+    '_info': make_info,
+    '_split_generators': lambda self, _: {
+      'train': self._generate_examples(),
+      'test': self._generate_examples(),
+    },
+    '_generate_examples': lambda self: iter([(1, {'text': 'a', 'label': 'b'})]),
+    '__module__': 'my_data',
+  }
+  complete.update(members)
+  complete = {k: v for k, v in complete.items() if v is not None}
+  return type(name, (tfds.core.GeneratorBasedBuilder,), complete)
+
+
+@pytest.mark.parametrize(
+  'missing', ['_info', '_split_generators', '_generate_examples']
+)
+def test_a_builder_that_is_not_complete(tmp_path, missing):
+  name = f'Without{missing.title().replace("_", "")}'
+  make_builder(name, **{missing: None})
+  snake_case = re.sub(r'(?<!^)([A-Z])', r'_\1', name).lower()
+  assert re.fullmatch(
+    rf"DATASET '{snake_case}': Can't instantiate abstract class {name} with.* "
+    rf"abstract method '?{missing}'?",
+    message_of(
+      source.open_source,
+      name=snake_case,
+      keys=('text', 'label'),
+      data_dir=tmp_path,
+    ),
+  )
+
+
+@pytest.mark.parametrize(
+  ('name', 'members', 'message'),
+  [
+    (
+      'BadConfigs',
+      {'BUILDER_CONFIGS': 5},
+      "DATASET 'bad_configs': 'int' object is not subscriptable",
+    ),
+    (
+      'NoSplits',
+      {'_split_generators': lambda self, _: None},
+      "data set 'no_splits': my_data.NoSplits cannot make it: TypeError: "
+      'Invalid `_split_generators` returned value: None',
+    ),
+  ],
+)
+def test_a_builder_that_does_wrong(tmp_path, name, members, message):
+  make_builder(name, **members)
+  snake_case = re.sub(r'(?<!^)([A-Z])', r'_\1', name).lower()
+  found = message_of(
+    source.open_source,
+    name=snake_case,
+    keys=('text', 'label'),
+    data_dir=tmp_path,
+  )
+  assert found == message
 
 
 CATALOG = 'All names: https://www.tensorflow.org/datasets/catalog/overview'
