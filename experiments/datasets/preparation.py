@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from absl import logging
 
-from experiments.datasets import storage
+from experiments.datasets import features, storage
 from experiments.foundation import errors, files
 from experiments.foundation.suggestions import nearest, suggest
 
@@ -56,6 +56,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
       "name/config or name:version, e.g. 'bbc_news' or 'glue/sst2:2.0.0'."
     )
   base_name = _base_name(name)
+  features.check_classes(data_dir / base_name)
   if base_name == _BBC_NEWS:
     from experiments.datasets import bbc_news  # noqa: F401  (registers it)
   try:

@@ -114,6 +114,8 @@ def open_source(
   if source is None:
     tensorflow_start.import_tensorflow()
     source = datasets.open_source(**arguments)
+    # Before texts are read for a vocabulary, and then for their token ids.
+    source.check_labels()
     known_datasets.remember(arguments, source, cache_dir)
   return source
 
@@ -229,7 +231,7 @@ def _tokenized(
         '%d of %d %s examples are cut to their first %d tokens',
         each.n_cut,
         len(each),
-        split,
+        source.splits[split],
         each.max_length,
       )
   tokens.setdefault('validation', tokens['test'])

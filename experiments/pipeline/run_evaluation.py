@@ -74,7 +74,11 @@ def evaluate_run(
   log_probs, kept = classifier.log_probs(data.test)
   n_dropped = int(np.sum(~kept))
   if n_dropped:
-    logging.info('%d test examples are too long and left out', n_dropped)
+    logging.info(
+      '%d %s examples are too long and left out',
+      n_dropped,
+      data.source.splits['test'],
+    )
   outcome = {
     'log_probs': log_probs[kept],
     'targets': np.asarray(data.test.labels)[kept],

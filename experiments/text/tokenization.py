@@ -178,7 +178,7 @@ def _write(
 ) -> dict[str, typing.Any]:
   """Writes the arrays of a split; returns their types and sizes."""
   expected = source.n_examples[split]
-  name = f'{source.full_name} {split!r}'
+  name = f'{source.full_name} {source.splits[split]!r}'
   logging.info('Tokenizing the %d texts of %s.', expected, name)
   start = time.monotonic()
   n_texts = n_tokens = n_bytes = 0

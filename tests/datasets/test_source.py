@@ -381,6 +381,9 @@ HAS_ROWS = "'toy_weather/daily' has 'train' (100 rows), 'test' (20 rows)."
      f'{HAS_ROWS}'),
     (('train[:101]', 'test'), "SPLITS: 'train[:101]': Requested slice [:101] "
      f'incompatible with 100 examples.\n{HAS_ROWS}'),
+    (('all[:80%]', 'all[80%:]'), "SPLITS: 'all[:80%]': TFDS cannot slice "
+     "'all'. Slice each split: 'train[:80%]+test[:80%]'.\n"
+     f'{HAS_ROWS}'),
     (('train', 'test[:0]'), f"SPLITS: 'test[:0]' holds no rows. {HAS_ROWS}"),
     (('train[60%:40%]', 'test'), "SPLITS: 'train[60%:40%]' holds no rows. "
      f'{HAS_ROWS}'),
