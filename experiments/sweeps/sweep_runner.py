@@ -78,6 +78,8 @@ class Runner:
   def _run(self) -> None:
     trials = self._source.trials()
     for trial in trials:
+      if self._stop_signal() is not None:
+        break
       status = sweep_plan.status(trial)
       is_done = status in sweep_plan.FINAL
       run = self._note(trial, status if is_done else sweep_file.WAITING)
@@ -86,8 +88,12 @@ class Runner:
     if self._n_done:
       logging.info('%d of %d done before', self._n_done, self._source.n_trials)
     self._state.write()
+    self._display.expect(
+      (trial.structure for trial in trials if trial.key not in self._ended),
+      self._source.n_trials - len(self._ended),
+    )
     self._display.count(len(self._ended), self._source.n_trials)
-    is_stopping = False
+    is_stopping = self._stop_signal() is not None
     while True:
       while self._executor.n_free() and not is_stopping:
         next_trial = self._next()
@@ -102,6 +108,7 @@ class Runner:
         break
       for event in self._executor.wait(_POLL_SECONDS):
         self._handle(event)
+      self._display.tick()
       if self._stop_signal() is not None and not is_stopping:
         is_stopping = True
         self._executor.stop()
