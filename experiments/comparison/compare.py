@@ -5,7 +5,6 @@ is quick for a thousand runs.
 """
 
 import dataclasses
-import fcntl
 import math
 import os
 import pathlib
@@ -13,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments.foundation import plain_text
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir, sweep_file
 
@@ -121,7 +121,7 @@ def read_run(path: pathlib.Path, name: str) -> Run:
   directory = run_dir.RunDir(path)
   run = directory.read_run()
   status = run.get('status', run_dir.INTERRUPTED)
-  if status == run_dir.RUNNING and not is_locked(directory):
+  if status == run_dir.RUNNING and not directory.is_locked():
     status = run_dir.INTERRUPTED
   return Run(
     name=name,
@@ -138,21 +138,6 @@ def read_run(path: pathlib.Path, name: str) -> Run:
     },
     error=run.get('error'),
   )
-
-
-def is_locked(directory: run_dir.RunDir) -> bool:
-  """Tells whether a process is writing in a run directory."""
-  try:
-    descriptor = os.open(directory.lock, os.O_RDONLY)
-  except OSError:
-    return False
-  try:
-    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-  except BlockingIOError:
-    return True
-  finally:
-    os.close(descriptor)
-  return False
 
 
 def read_objective(
@@ -244,10 +229,10 @@ def minimized_by_name(metric: str) -> bool:
   return any(word in metric.lower() for word in _MINIMIZED)
 
 
-def _read_bindings(path: pathlib.Path) -> dict[str, str]:
+def _read_bindings(config: File) -> dict[str, str]:
   """Reads config.gin, in which every binding is one line."""
   try:
-    lines = path.read_text(encoding='utf-8-sig').splitlines()
+    lines = config.read_text(encoding='utf-8-sig').splitlines()
   except FileNotFoundError:
     return {}
   pairs = (line.partition(' = ') for line in lines)

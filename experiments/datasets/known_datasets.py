@@ -21,6 +21,7 @@ import experiments
 from experiments.datasets import slices, storage
 from experiments.datasets.source import Source
 from experiments.foundation import files, json_text
+from experiments.foundation.directory import Directory
 
 
 def recall(arguments: dict[str, Any], cache_dir: pathlib.Path) -> Source | None:
@@ -80,7 +81,7 @@ def remember(
   with contextlib.suppress(OSError):
     entry.parent.mkdir(parents=True, exist_ok=True)
     # Or of one that writes the same just now, and can do without.
-    files.remove_unfinished(entry.parent, entry.name)
+    Directory(entry.parent).remove_unfinished(entry.name.__eq__)
     files.write_atomic(entry, json_text.to_json(record))
 
 

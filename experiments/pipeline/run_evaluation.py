@@ -15,6 +15,7 @@ from experiments.evaluation import (
   metrics,
   short_texts,
 )
+from experiments.foundation.errors import UserError
 from experiments.pipeline import prediction
 from experiments.pipeline.data import Data
 from experiments.reporting import (
@@ -122,9 +123,9 @@ def evaluate_run(
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     for name in _PICTURES:
-      png = (directory.report / f'{name}.png').read_bytes()
+      png = directory.report.file(f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = (directory.report / 'predictions.md').read_text(
+    markdown = directory.report.file('predictions.md').read_text(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)
@@ -239,15 +240,17 @@ def read_results(directory: run_dir.RunDir) -> Results:
     directory: of the run.
   """
   run = directory.read_run()
-  path = directory.report / 'predictions.jsonl'
+  file = directory.report.file('predictions.jsonl')
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
-    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
+    text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
     lines = text.split('\n')
     examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+  except UserError:
+    raise
   except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', path, error)
+    logging.warning('%s is damaged: %s', file, error)
   return Results(
     metrics.Evaluation.from_dict(run['metrics']),
     examples,

@@ -322,7 +322,7 @@ def _known_configs(
   found: dict[str, pathlib.Path] = {}
   for name in sorted(names):
     config = run_dir.RunDir(directory / name).config
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UserError):
       text = config.read_text(encoding='utf-8-sig', errors='replace')
-      found.setdefault(_key(text), config.parent)
+      found.setdefault(_key(text), config.directory.path)
   return found

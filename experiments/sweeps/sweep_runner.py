@@ -6,7 +6,7 @@ import logging
 import time
 
 from experiments.comparison import compare
-from experiments.foundation import files, signals
+from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.reporting import tensorboard
 from experiments.rundir import run_dir, sweep_file
@@ -131,7 +131,7 @@ class Runner:
       self._source.ended(trial, status)
     for trial in self._to_retry:
       # Its lost process may still be on another machine, and write.
-      if not compare.is_locked(run_dir.RunDir(trial.path)):
+      if not run_dir.RunDir(trial.path).is_locked():
         self._to_retry.remove(trial)
         return trial
     return None
@@ -235,8 +235,8 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
         steps=0,
         **run_dir.provenance(),
       )
-      files.write_atomic(directory.config, trial.config.text)
-    with tensorboard.EventWriter(trial.path) as writer:
+      directory.config.write(trial.config.text)
+    with tensorboard.EventWriter(directory.root) as writer:
       if not run:
         writer.session_start(
           tensorboard.run_hparams(trial.config.macros, trial.config.overrides),

@@ -12,6 +12,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from experiments.foundation.directory import (
+  File,
+  WrongKindError,
+  read_regular,
+)
 from experiments.foundation.errors import UserError
 
 
@@ -29,21 +34,28 @@ class Vocabulary(abc.ABC):
 
   kind: typing.ClassVar[str]
 
-  def __init__(self, path: pathlib.Path | str, *, lower_case: bool = False):
+  def __init__(
+    self, place: pathlib.Path | str | File, *, lower_case: bool = False
+  ):
     """Reads a file.
 
     Args:
-      path: The file.
+      place: The file: its path, or where it is in a run directory.
       lower_case: Whether to make texts lower-case first, by `str.lower`.
 
     Raises:
       UserError: It cannot be read, is no vocabulary of this kind, or needs a
         package that is not installed.
     """
-    self.path = pathlib.Path(path)
+    self.path = pathlib.Path(str(place))
     self.lower_case = lower_case
     try:
-      content = self.path.read_bytes()
+      if isinstance(place, File):
+        content = place.read_bytes()
+      else:
+        content = read_regular(place)
+    except WrongKindError as error:
+      raise UserError(f'cannot read the vocabulary: {error}') from error
     except OSError as error:
       raise UserError(
         f'cannot read the vocabulary {self.path}: {error.strerror}.'

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 
 from experiments.foundation import cache
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.text.library_vocabularies import (
   SentencePieceVocabulary,
@@ -29,20 +30,21 @@ _KINDS: Mapping[str, type[Vocabulary]] = {
 
 
 def read_vocabulary(
-  path: pathlib.Path, *, lower_case: bool = False
+  place: pathlib.Path | File, *, lower_case: bool = False
 ) -> Vocabulary:
   """Reads a file as what its name says that it is.
 
   Args:
-    path: A tokenizer.json of tokenizers, a .model of SentencePiece, a .words
+    place: A tokenizer.json of tokenizers, a .model of SentencePiece, a .words
       file, or else a subword file of trax.
     lower_case: Whether to make texts lower-case first.
 
   Raises:
     UserError: It cannot be read.
   """
-  kind = _KINDS.get(path.suffix, SubwordVocabulary)
-  return kind(path, lower_case=lower_case)
+  suffix = pathlib.PurePath(str(place)).suffix
+  kind = _KINDS.get(suffix, SubwordVocabulary)
+  return kind(place, lower_case=lower_case)
 
 
 def load_vocabulary(

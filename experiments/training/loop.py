@@ -5,7 +5,6 @@ import copy
 import io
 import itertools
 import logging
-import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import numpy as np
 
 from experiments.backend import trax_model_file, trax_repairs
 from experiments.batching import batches
+from experiments.foundation.directory import File
 from experiments.foundation.errors import EndOfRun, UserError
 from experiments.foundation.signals import Interrupted
 from experiments.rundir import run_dir
@@ -416,15 +416,15 @@ class Loop(training.Loop):
       fresh = self._train_state()
       self._store(loop_state.from_checkpoint(best, fresh).train_state)
 
-  def export(self, path: pathlib.Path) -> None:
+  def export(self, file: File) -> None:
     """Writes the model in trax's own format, for `Layer.init_from_file`.
 
     Args:
-      path: model.pkl.gz; model.weights.npy.gz is written beside it.
+      file: model.pkl.gz; model.weights.npy.gz is written beside it.
     """
     with self._evaluated_weights():
       trax_model_file.write(
-        path, self.model, self._batch_signature[: self.model.n_in]
+        file, self.model, self._batch_signature[: self.model.n_in]
       )
 
   def _restore(self) -> None:
