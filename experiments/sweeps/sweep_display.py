@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from experiments.foundation import terminal
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import Record
@@ -192,7 +192,7 @@ class Display:
       if (record.split, record.metric) == ('eval', 'metrics/Accuracy'):
         self._evaluated[trial.key] = f'eval {record.value:.4f}'
 
-  def take_best(self, trial: Trial, run: compare.Run) -> None:
+  def take_best(self, trial: Trial, run: run_reader.Run) -> None:
     """Compares a trial that is done with the best so far."""
     if run.seconds is not None:
       self._time_left.took(trial.structure, run.seconds)
@@ -206,7 +206,7 @@ class Display:
   def ended(
     self,
     trial: Trial,
-    run: compare.Run,
+    run: run_reader.Run,
     outcome: Outcome,
     *,
     n_ended: int,

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.reporting import tensorboard
@@ -187,7 +187,7 @@ class Runner:
       n_trials=self._source.n_trials,
     )
 
-  def _count(self, trial: Trial, status: str, run: compare.Run) -> None:
+  def _count(self, trial: Trial, status: str, run: run_reader.Run) -> None:
     """Counts a trial that has come to an end, once."""
     if status == run_dir.INTERRUPTED or trial.key in self._ended:
       return
@@ -199,7 +199,7 @@ class Runner:
 
   def _note(
     self, trial: Trial, status: str, error: str | None = None
-  ) -> compare.Run:
+  ) -> run_reader.Run:
     """Sets the entry of a trial in sweep.json, without writing it."""
     run = sweep_plan.read_run(trial)
     self._state.trial(trial.key).update(

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from experiments.config import gin_config
 from experiments.sweeps import (
   sweep_display,
@@ -68,7 +68,7 @@ def trial(seed):
 def end(display, ended, status, accuracy, *, n_ended, error=None):
   """Ends a trial as the runner does."""
   metrics = {} if accuracy is None else {'accuracy': accuracy}
-  run = compare.Run(
+  run = run_reader.Run(
     name=ended.name,
     path=ended.path,
     bindings={},
