@@ -12,7 +12,13 @@ from absl import flags
 from absl import logging as absl_logging
 
 import experiments
-from experiments.foundation import log, system_errors, terminal, utf8
+from experiments.foundation import (
+  log,
+  processes,
+  system_errors,
+  terminal,
+  utf8,
+)
 from experiments.foundation.errors import UserError
 from experiments.foundation.signals import Interrupted, Terminated, raise_for
 
@@ -34,6 +40,7 @@ def run(main: Callable[[], None], usage: str) -> int:
   signal.signal(signal.SIGTERM, raise_for)
   try:
     try:
+      processes.check_platform()
       parse_flags(sys.argv, usage)
       main()
     finally:

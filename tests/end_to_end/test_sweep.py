@@ -97,11 +97,13 @@ def test_sweep_json_says_what_was_tried_and_how_it_ended(swept):
 
 def test_the_log_has_a_line_a_trial_and_stdout_the_table(swept):
   directory, stdout, stderr = swept
-  assert len(stderr.splitlines()) == 4, stderr
+  # A busy machine may take long enough to say how far it has come.
+  ends = [line for line in stderr.splitlines() if ': step ' not in line]
+  assert len(ends) == 4, stderr
   assert re.fullmatch(
     r'\[4/4\] LEARNING_RATE=0\.0\d, SEED=\d: finished, accuracy 0\.\d{4}, '
     r'\d+\.\d s \(best so far 0\.\d{4}, LEARNING_RATE=0\.0\d, SEED=\d\)',
-    stderr.splitlines()[3],
+    ends[3],
   )
   _, _, head, *rows = stdout.splitlines()
   assert head.split() == [
