@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import pathlib
 import shutil
@@ -16,10 +17,8 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from absl import logging
-
 from experiments.datasets import ag_news_csv, preparation, source, storage
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +105,7 @@ def _write(
     }
     preparation.generate(builder)
     if _prepared_checksums(pathlib.Path(unfinished)) != wanted:
-      raise errors.UserError(
+      raise UserError(
         'The rows of --source changed while they were being read; nothing was '
         'written. Start again.'
       )
@@ -132,7 +131,7 @@ def _refuse_other_rows(
     name: ' and '.join(f'{each.n_rows:,} {split}' for split, each in of.items())
     for name, of in (('found', found), ('wanted', wanted))
   }
-  raise errors.UserError(
+  raise UserError(
     f'{str(path)!r} already holds other rows: {rows["found"]}; --source has '
     f'{rows["wanted"]}.\nDelete that directory to replace them, or bind '
     'another DATA_DIR.'

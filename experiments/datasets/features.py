@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
 
 # By which features.json names a class, in TFDS's formats old and new.
@@ -38,12 +38,12 @@ def check_keys(
     or len(keys) < 2
     or not all(isinstance(key, str) for key in keys)
   ):
-    raise errors.UserError(
+    raise UserError(
       f'KEYS is {keys!r}; expected TFDS keys, text first, label last, e.g. '
       "('text', 'label')."
     )
   if not isinstance(features, tfds.features.FeaturesDict):
-    raise errors.UserError(f'DATASET: {dataset!r} has no keys.')
+    raise UserError(f'DATASET: {dataset!r} has no keys.')
   texts = [key for key in sorted(features) if _is_text(features[key])]
   classes = [key for key in sorted(features) if _is_class(features[key])]
   has = (
@@ -53,12 +53,10 @@ def check_keys(
   for key in keys:
     if key not in features:
       hint = suggest(map(repr, nearest(key, features)))
-      raise errors.UserError(
-        f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}'
-      )
+      raise UserError(f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}')
   for key in keys[:-1]:
     if key not in texts:
-      raise errors.UserError(
+      raise UserError(
         f'KEYS: {key!r} of {dataset!r} is {_kind(features[key])}, not one '
         f'text (the label comes last).\n{has}'
       )
@@ -66,13 +64,13 @@ def check_keys(
   if label not in classes:
     kind, task = _kind(features[label]), _other_task(features[label])
     reason = f': {task} is not supported' if task else ''
-    raise errors.UserError(
+    raise UserError(
       f'KEYS: the label {label!r} of {dataset!r} is {kind}{reason}; expected '
       f'one class of a fixed set (a TFDS ClassLabel).\n{has}'
     )
   names = tuple(features[label].names)
   if len(names) < 2:
-    raise errors.UserError(
+    raise UserError(
       f'KEYS: the label {label!r} of {dataset!r} has {len(names)} class; '
       'expected at least 2.'
     )
@@ -109,7 +107,7 @@ def check_classes(directory: pathlib.Path) -> None:
       except (OSError, ValueError, RecursionError):
         continue
       if unknown:
-        raise errors.UserError(
+        raise UserError(
           f'{str(path)!r} names {unknown[0]!r}, which is no feature of TFDS; '
           'to read it would run code.\nPrepare the data set with features of '
           'tfds.features alone, or delete its directory.'

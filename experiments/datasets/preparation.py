@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import pathlib
 import re
@@ -14,10 +15,9 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from absl import logging
-
 from experiments.datasets import features, storage
-from experiments.foundation import errors, files
+from experiments.foundation import files
+from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
   from google.protobuf import json_format
 
   if not isinstance(name, str) or not re.fullmatch(_NAME, name):
-    raise errors.UserError(
+    raise UserError(
       f'DATASET is {name!r}; expected the name of a TFDS data set: name, '
       "name/config or name:version, e.g. 'bbc_news' or 'glue/sst2:2.0.0'."
     )
@@ -63,9 +63,9 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
     with storage.quiet_tfds():
       return tfds.builder(name, data_dir=str(data_dir))
   except tfds.core.DatasetNotFoundError as error:
-    raise errors.UserError(_unknown(name, base_name, data_dir)) from error
+    raise UserError(_unknown(name, base_name, data_dir)) from error
   except json_format.ParseError as error:
-    raise errors.UserError(
+    raise UserError(
       f'the prepared data set in {str(data_dir / base_name)!r} is damaged: '
       f'{_first_line(error)}\n'
       'Delete that directory; the next run prepares it again.'
@@ -73,7 +73,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
   # A config or version that does not exist: TFDS raises ValueError,
   # AssertionError, RuntimeError or KeyError, depending on the data set.
   except Exception as error:
-    raise errors.UserError(_cannot_be_had(name, error)) from error
+    raise UserError(_cannot_be_had(name, error)) from error
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
@@ -87,7 +87,7 @@ def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
       return True
   path = pathlib.Path(builder.data_dir)
   if path.exists():
-    raise errors.UserError(
+    raise UserError(
       f'{str(path)!r} is not a complete data set.\n'
       'Delete that directory; the next run prepares it again.'
     )
@@ -171,11 +171,11 @@ def _download(
       raise
     made_by = type(builder)
     if not made_by.__module__.startswith('tensorflow_datasets.'):
-      raise errors.UserError(
+      raise UserError(
         f'data set {name!r}: {made_by.__module__}.{made_by.__name__} cannot '
         f'make it: {type(error).__name__}: {_short(error)}'
       ) from error
-    raise errors.UserError(
+    raise UserError(
       _download_failed(name, _first_line(error), data_dir)
     ) from error
 
@@ -199,7 +199,7 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
       return
     except OSError as error:
       reason = f'cannot connect to {address[0]} ({error.strerror or error})'
-  raise errors.UserError(_download_failed(name, reason, data_dir))
+  raise UserError(_download_failed(name, reason, data_dir))
 
 
 def _address(url: urllib.parse.SplitResult) -> tuple[str, int]:

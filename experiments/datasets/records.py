@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.datasets import slices
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 
 def read_columns(
@@ -75,7 +75,7 @@ def _array_record_batches(
   try:
     from array_record.python import array_record_module
   except ImportError as error:
-    raise errors.UserError(
+    raise UserError(
       f'{pieces[0].filename!r} is an ArrayRecord file, which takes the package '
       'array_record.\nInstall it: pip install array_record'
     ) from error

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 # What the slices are for, by their number.
 _NAMES = {2: ('train', 'test'), 3: ('train', 'validation', 'test')}
@@ -64,7 +64,7 @@ def resolve(
     or len(texts) not in _NAMES
     or not all(isinstance(text, str) for text in texts)
   ):
-    raise errors.UserError(
+    raise UserError(
       f'SPLITS is {texts!r}; expected two or three slices, the one to train on '
       "and the one to evaluate on, e.g. ('train', 'test')."
     )
@@ -72,7 +72,7 @@ def resolve(
   for one, other in itertools.combinations(resolved, 2):
     n_shared = _n_shared(one.pieces, other.pieces)
     if n_shared:
-      raise errors.UserError(
+      raise UserError(
         f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {one.text!r} '
         f'and {other.text!r}: the evaluation would be on what was trained on.\n'
         'Bind slices that share no row, e.g. '
@@ -100,16 +100,16 @@ def _resolve_one(
         re.sub(r'\ball\[', f'{name}[', text) for name in split_infos
       )
       reason = f"TFDS cannot slice 'all'. Slice each split: {each!r}."
-    raise errors.UserError(f'SPLITS: {text!r}: {reason}\n{has}') from error
+    raise UserError(f'SPLITS: {text!r}: {reason}\n{has}') from error
   pieces = tuple(
     Piece(str(each.filename), each.skip, each.skip + each.take)
     for each in instructions
     if each.take
   )
   if not pieces or any(piece.stop <= piece.start for piece in pieces):
-    raise errors.UserError(f'SPLITS: {text!r} holds no rows. {has}')
+    raise UserError(f'SPLITS: {text!r} holds no rows. {has}')
   if _n_twice(pieces):
-    raise errors.UserError(f'SPLITS: {text!r} holds rows twice. {has}')
+    raise UserError(f'SPLITS: {text!r} holds rows twice. {has}')
   return Slice(text, pieces)
 
 

@@ -20,7 +20,7 @@ from experiments.datasets import (
   slices,
   storage,
 )
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds
@@ -92,7 +92,7 @@ class Source:
     bad = (labels < 0) | (labels >= len(self.label_names))
     if bad.any():
       at = int(bad.argmax())
-      raise errors.UserError(
+      raise UserError(
         f'{self.full_name}, {self.splits[split]!r}, row {first_row + at}: '
         f'label {labels[at]} is none of the {len(self.label_names)} classes '
         '(-1 means that the row is not labelled).\n'
@@ -138,7 +138,7 @@ class Source:
       try:
         texts.append(content.decode('utf-8'))
       except UnicodeDecodeError as error:
-        raise errors.UserError(
+        raise UserError(
           f'{self.full_name}, {self.splits[split]!r}, row {first_row + i}: the '
           f'text is not UTF-8 ({error.reason}).\n'
           'Prepare the data set from a source that is, or bind other KEYS.'
@@ -247,8 +247,8 @@ def _fingerprint(
   return digest.hexdigest()
 
 
-def _damaged(path: pathlib.Path, reason: str) -> errors.UserError:
-  return errors.UserError(
+def _damaged(path: pathlib.Path, reason: str) -> UserError:
+  return UserError(
     f'the prepared data set in {str(path)!r} is damaged: {reason}\n'
     'Delete that directory; the next run prepares it again.'
   )

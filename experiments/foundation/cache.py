@@ -63,7 +63,7 @@ def open_entry(path: pathlib.Path) -> dict[str, typing.Any] | None:
   """Returns what the build of a whole entry recorded, or None.
 
   Args:
-    path: Directory of the entry.
+    path: directory of the entry.
 
   Returns:
     The mapping that the build returned; None if the entry is not there or is
@@ -88,16 +88,16 @@ def open_or_build(
   """Returns the record of an entry, after building it if need be.
 
   Args:
-    path: Directory of the entry.
-    build: Writes the files into the empty directory that it is given, and
+    path: directory of the entry.
+    build: writes the files into the empty directory that it is given, and
       returns what is to be recorded, as JSON can express it.
-    what: What the entry is, for messages.
+    what: what the entry is, for messages.
 
   Returns:
     The mapping that the build returned.
 
   Raises:
-    UserError: The disk is full or the cache cannot be written. Nothing
+    UserError: the disk is full or the cache cannot be written. Nothing
       half-written is left.
   """
   record = open_entry(path)

@@ -35,12 +35,12 @@ def read_vocabulary(
   """Reads a file as what its name says that it is.
 
   Args:
-    place: A tokenizer.json of tokenizers, a .model of SentencePiece, a .words
+    place: a tokenizer.json of tokenizers, a .model of SentencePiece, a .words
       file, or else a subword file of trax.
-    lower_case: Whether to make texts lower-case first.
+    lower_case: whether to make texts lower-case first.
 
   Raises:
-    UserError: It cannot be read.
+    UserError: it cannot be read.
   """
   suffix = pathlib.PurePath(str(place)).suffix
   kind = _KINDS.get(suffix, SubwordVocabulary)
@@ -53,17 +53,17 @@ def load_vocabulary(
   """Finds and reads a vocabulary.
 
   Args:
-    vocab_file: Its name, or a path to it; see `read_vocabulary`.
-    vocab_dir: Where it is: a directory or gs://BUCKET/FOLDER; None searches the
+    vocab_file: its name, or a path to it; see `read_vocabulary`.
+    vocab_dir: where it is: a directory or gs://BUCKET/FOLDER; None searches the
       working directory and then, for a subword file, trax's public bucket. A
       copy of what comes by network is kept.
-    lower_case: Whether to make texts lower-case first.
+    lower_case: whether to make texts lower-case first.
 
   Returns:
     The vocabulary.
 
   Raises:
-    UserError: It cannot be found, fetched or read.
+    UserError: it cannot be found, fetched or read.
   """
   folder = vocab_dir or '.'
   if not folder.startswith('gs://'):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from experiments.datasets import known_datasets, source
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 N_TRAIN, N_TEST = 300, 200
 KEYS = ('text', 'label')
@@ -114,7 +114,7 @@ def test_a_damaged_array_record_file(prepare, tmp_path, damage):
     {'cut': content[: len(content) // 2], 'empty': b''}.get(damage, content)
   )
   with pytest.raises(
-    errors.UserError, match=r'the prepared data set in .* is damaged: '
+    UserError, match=r'the prepared data set in .* is damaged: '
   ):
     rows_of(toy(tmp_path / 'copy'), 'train')
 
@@ -122,7 +122,7 @@ def test_a_damaged_array_record_file(prepare, tmp_path, damage):
 def test_array_record_files_without_their_package(prepare, monkeypatch):
   found = toy(prepare('array_record', 1))
   monkeypatch.setitem(sys.modules, 'array_record.python', None)
-  with pytest.raises(errors.UserError) as error:
+  with pytest.raises(UserError) as error:
     rows_of(found, 'train')
   assert str(error.value).endswith(
     'is an ArrayRecord file, which takes the package array_record.\n'
@@ -191,7 +191,7 @@ def test_a_data_set_names_classes_of_tfds_alone(
   path = data_dir / 'strange' / '1.0.0' / 'features.json'
   content = json.loads(path.read_text())
   path.write_text(json.dumps(place(content, 'evil.Feature')))
-  with pytest.raises(errors.UserError) as error:
+  with pytest.raises(UserError) as error:
     source.find_source(name='strange', keys=KEYS, data_dir=data_dir)
   assert str(error.value) == (
     f"{str(path)!r} names 'evil.Feature', which is no feature of TFDS; to read "
@@ -247,7 +247,7 @@ def test_labels_are_refused_before_texts_are_read(prepare, monkeypatch):
       yield texts, np.where(split == 'test', -1, labels)
 
   monkeypatch.setattr(source.Source, 'read_columns', columns)
-  with pytest.raises(errors.UserError) as error:
+  with pytest.raises(UserError) as error:
     found.check_labels()
   assert str(error.value) == (
     "toy_stored:1.0.0, 'test', row 0: label -1 is none of the 2 classes (-1 "

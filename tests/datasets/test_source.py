@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.datasets import source, storage
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 N_TRAIN = 100
 WORDS = ('rain', 'sun', 'snow')
@@ -113,7 +113,7 @@ def read_all(found, split, batch_size=1024):
 
 
 def message_of(call, *args, **kwargs):
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     call(*args, **kwargs)
   return str(caught.value)
 
