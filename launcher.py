@@ -40,11 +40,7 @@ def main() -> None:
     from experiments.commands import compare_runs
 
     compare_runs.show(
-      FLAGS.output_dir,
-      FLAGS.objective,
-      FLAGS.format,
-      FLAGS.plots,
-      FLAGS.top,
+      FLAGS.output_dir, FLAGS.objective, FLAGS.format, FLAGS.plots
     )
   elif FLAGS.sweep:
     _sweep()
@@ -94,7 +90,7 @@ def _sweep() -> None:
 
 def run() -> None:
   """Runs the command line to its exit status."""
-  sys.exit(command_line.run(main, __doc__))
+  command_line.exit_with(command_line.run(main, __doc__))
 
 
 if __name__ == '__main__':

@@ -22,8 +22,8 @@ HEAVY = (
 # These subclass what TFDS and trax define: to import one is to want them.
 MAY_BE_HEAVY = {
   'experiments.datasets.bbc_news',
+  'experiments.backend.trax_loop',
   'experiments.training.loop',
-  'experiments.training.update',
 }
 # The rooms of the house, from the ground up: a module imports from its own
 # package and from those above its line, itself or by way of others.

@@ -35,9 +35,12 @@ def import_tensorflow() -> None:
   if 'tensorflow' in sys.modules:
     return
   verbose = absl_logging.get_verbosity() > 0
-  noise = contextlib.nullcontext() if verbose else without_known_noise()
-  with signals.held(), noise, _without_pandas():
-    import tensorflow  # noqa: F401
+  with contextlib.ExitStack() as stack:
+    if not verbose:
+      stack.enter_context(without_known_noise())
+    # What is held back must not be lost.
+    with signals.held(before_exit=stack.close), _without_pandas():
+      import tensorflow  # noqa: F401
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """Forms the batches that a plan names, from token ids kept flat on disk."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -30,24 +30,25 @@ __all__ = [
 # Steps a call: enough to hide the call, few enough to stop soon.
 _MAX_STEPS_A_CALL = 16
 _MAX_TOKENS_A_CALL = 2**20
+_STEPS_PLANNED_AHEAD = 1024
 
 
 class BatchStream:
   """An endless iterator over the batches of a plan, from any position.
 
   Attributes:
-    tokens: the examples.
-    plan: their batches.
-    position: the step of the next batch; may be set.
+    tokens: The examples.
+    plan: Their batches.
+    position: The step of the next batch; may be set.
   """
 
   def __init__(self, tokens, plan: BatchPlan, *, position: int = 0):
     """Starts at a position.
 
     Args:
-      tokens: the examples, `tokenization.Tokens`.
-      plan: their batches.
-      position: step of the first batch.
+      tokens: The examples, `tokenization.Tokens`.
+      plan: Their batches.
+      position: Step of the first batch.
     """
     self.tokens = tokens
     self.plan = plan
@@ -69,9 +70,9 @@ def gather(
   """Copies examples into a batch, or into several stacked ones.
 
   Args:
-    tokens: the examples, `tokenization.Tokens`.
+    tokens: The examples, `tokenization.Tokens`.
     indices: int64 [batch] or [count, batch], which of them.
-    length: length in tokens of each row; none of them may be longer.
+    length: Length in tokens of each row; none of them may be longer.
 
   Returns:
     inputs int32 [..., batch, length], 0 is padding; targets int32 [..., batch];
@@ -90,10 +91,10 @@ def gather_many(
   """Copies a run of batches, or a part of it; see `BatchPlan.runs`.
 
   Args:
-    tokens: the examples, `tokenization.Tokens`.
-    plan: their batches.
-    first: step of the first batch.
-    count: number of steps.
+    tokens: The examples, `tokenization.Tokens`.
+    plan: Their batches.
+    first: Step of the first batch.
+    count: Number of steps.
 
   Returns:
     inputs int32 [count, batch, length], targets int32 [count, batch] and
@@ -118,18 +119,18 @@ def single_pass(
   bucket is filled up with empty rows of weight 0.
 
   Args:
-    tokens: the examples, `tokenization.Tokens`.
-    boundaries: see `BatchPlan`.
-    batch_sizes: see `BatchPlan`.
-    max_length: longer examples are left out; None keeps them.
-    min_length: shorter examples are left out; None keeps them.
+    tokens: The examples, `tokenization.Tokens`.
+    boundaries: See `BatchPlan`.
+    batch_sizes: See `BatchPlan`.
+    max_length: Longer examples are left out; None keeps them.
+    min_length: Shorter examples are left out; None keeps them.
 
   Yields:
     inputs int32 [batch, length], 0 is padding; targets int32 [batch]; weights
     float32 [batch], 0 for filling; indices int64 [batch], -1 for filling.
 
   Raises:
-    UserError: boundaries and sizes do not fit.
+    UserError: Boundaries and sizes do not fit.
   """
   check_buckets(boundaries, batch_sizes)
   boundaries, batch_sizes = extend_buckets(boundaries, batch_sizes, max_length)
@@ -182,26 +183,38 @@ def _rows(tokens, indices: np.ndarray, length: int) -> np.ndarray:
 
 
 def stacked_runs(
-  stream: BatchStream, first: int, stop: int
-) -> Iterator[tuple[int, int, int, tuple[np.ndarray, ...]]]:
+  stream: BatchStream,
+  first: int,
+  stop: int,
+  most_steps: Callable[[tuple[int, int]], int] = lambda shape: (
+    _MAX_STEPS_A_CALL
+  ),
+) -> Iterator[tuple[int, int, tuple[np.ndarray, ...]]]:
   """Yields runs of batches of one shape, each for one compiled call.
 
   Args:
     stream: what they are batches of.
     first: number of the first batch.
     stop: number of the batch after the last.
+    most_steps: asked before each run, by the shape of its inputs: how many
+      batches it may have.
 
   Yields:
-    The number of the run's first batch, how many they are, how many examples
-    each has, and inputs, targets and weights with an axis before all others
-    that is as long for every run of this shape: what is left of it is 0.
+    The number of the run's first batch, how many they are, and inputs, targets
+    and weights with an axis before all others that is as long for every run of
+    this shape: what is left of it is 0.
   """
-  for _, begin_of_run, count in stream.plan.runs(first, stop):
-    size, _, k = _stack(stream, begin_of_run)
-    for begin in range(begin_of_run, begin_of_run + count, k):
-      n = min(k, begin_of_run + count - begin)
-      arrays = gather_many(stream.tokens, stream.plan, begin, n)
-      yield begin, n, size, tuple(_fill_up(array, k) for array in arrays)
+  # A plan looks for the end of a run: of one shape alone, there is none.
+  for start in range(first, stop, _STEPS_PLANNED_AHEAD):
+    end = min(stop, start + _STEPS_PLANNED_AHEAD)
+    for _, begin, count in stream.plan.runs(start, end):
+      size, length, k = _stack(stream, begin)
+      end_of_run = begin + count
+      while begin < end_of_run:
+        n = min(k, end_of_run - begin, most_steps((size, length)))
+        arrays = gather_many(stream.tokens, stream.plan, begin, n)
+        yield begin, n, tuple(_fill_up(array, k) for array in arrays)
+        begin += n
 
 
 def stacked_shapes(

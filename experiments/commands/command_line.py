@@ -2,25 +2,21 @@
 
 import contextlib
 import importlib.metadata
+import os
 import platform
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from absl import flags
 from absl import logging as absl_logging
 
 import experiments
-from experiments.foundation import (
-  log,
-  processes,
-  system_errors,
-  terminal,
-  utf8,
-)
+from experiments.foundation import log, system_errors, terminal, utf8
 from experiments.foundation.errors import UserError
-from experiments.foundation.signals import Interrupted, Terminated, raise_for
+from experiments.foundation.signals import Interrupted, Terminated, end_command
 
 
 def run(main: Callable[[], None], usage: str) -> int:
@@ -37,10 +33,9 @@ def run(main: Callable[[], None], usage: str) -> int:
   """
   utf8.speak_utf8()
   terminal.open_streams()
-  signal.signal(signal.SIGTERM, raise_for)
+  signal.signal(signal.SIGTERM, end_command)
   try:
     try:
-      processes.check_platform()
       parse_flags(sys.argv, usage)
       main()
     finally:
@@ -72,6 +67,23 @@ def run(main: Callable[[], None], usage: str) -> int:
     _say(traceback.format_exc().rstrip())
     return 1
   return 0
+
+
+def exit_with(status: int) -> NoReturn:
+  """Ends the process.
+
+  After a signal it ends at once: what XLA is compiling in other threads can
+  neither be stopped nor is it waited for.
+
+  Args:
+    status: from `run`.
+  """
+  if status in (128 + signal.SIGINT, 128 + signal.SIGTERM):
+    for stream in (sys.stdout, sys.stderr):
+      with contextlib.suppress(OSError):
+        stream.flush()
+    os._exit(status)
+  sys.exit(status)
 
 
 def parse_flags(argv: list[str], usage: str) -> None:

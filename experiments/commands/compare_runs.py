@@ -9,11 +9,7 @@ from experiments.foundation.errors import UserError
 
 
 def show(
-  output_dir: str,
-  objective: str | None,
-  format_: str,
-  plots: str | None,
-  top: int,
+  output_dir: str, objective: str | None, format_: str, plots: str | None
 ) -> None:
   """Prints the table of the runs in a directory, and draws it.
 
@@ -22,7 +18,6 @@ def show(
     objective: the metric to sort by; None takes the sweep's, or the accuracy.
     format_: of `choices.FORMATS`.
     plots: a directory for pictures, or None.
-    top: how many configs of each data set are shown; 0 for all.
 
   Raises:
     UserError: there is no run, none has the objective, or the pictures cannot
@@ -40,7 +35,4 @@ def show(
       ) from error
     for path in paths:
       logging.info('Drawn: %s', path)
-  table = compare_tables.render(
-    comparison, format_, width=terminal.width(), n_rows=top or None
-  )
-  terminal.print_data(f'{table}\n')
+  terminal.print_data(compare_tables.render(comparison, format_) + '\n')

@@ -4,7 +4,7 @@ import pathlib
 
 from experiments.config.experiment import Experiment
 from experiments.pipeline import runs
-from experiments.reporting import report
+from experiments.pipeline.results import format_run
 from experiments.training.context import RunContext
 
 
@@ -28,9 +28,4 @@ def train(
     context=RunContext(),
     trust_init_from=trust_init_from,
   )
-  print(report.format_results(results.evaluation, results.examples))
-  if results.is_old:
-    print(f'\nFinished before: {output_dir}. Nothing to do.')
-    return
-  print(f'\nRun directory: {output_dir}')
-  print(f'TensorBoard:   tensorboard --logdir={output_dir.parent}')
+  print(format_run(results, output_dir, experiment.evaluation))

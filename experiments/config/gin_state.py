@@ -55,6 +55,9 @@ class GinState:
     from gin import config
 
     with _LOCK:
+      if config._CONFIG is self._values['_CONFIG']:
+        yield  # They are in force already.
+        return
       others = {name: getattr(config, name) for name in _NAMES}
       vars(config).update(self._values)
       try:

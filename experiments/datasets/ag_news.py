@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import logging
 import os
 import pathlib
 import shutil
@@ -17,8 +16,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from absl import logging
+
 from experiments.datasets import ag_news_csv, preparation, source, storage
-from experiments.foundation.errors import UserError
+from experiments.foundation import errors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +106,7 @@ def _write(
     }
     preparation.generate(builder)
     if _prepared_checksums(pathlib.Path(unfinished)) != wanted:
-      raise UserError(
+      raise errors.UserError(
         'The rows of --source changed while they were being read; nothing was '
         'written. Start again.'
       )
@@ -131,7 +132,7 @@ def _refuse_other_rows(
     name: ' and '.join(f'{each.n_rows:,} {split}' for split, each in of.items())
     for name, of in (('found', found), ('wanted', wanted))
   }
-  raise UserError(
+  raise errors.UserError(
     f'{str(path)!r} already holds other rows: {rows["found"]}; --source has '
     f'{rows["wanted"]}.\nDelete that directory to replace them, or bind '
     'another DATA_DIR.'

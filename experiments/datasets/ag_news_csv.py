@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from experiments.datasets import preparation
-from experiments.foundation.errors import UserError
+from experiments.foundation import errors
 
 CLASS_NAMES = ('World', 'Sports', 'Business', 'Sci/Tech')
 SPLITS = ('train', 'test')
@@ -67,7 +67,7 @@ def open_files(source: pathlib.Path) -> Iterator[dict[str, CsvFile]]:
     yield _files_in(source, shown_as=str(source))
     return
   if not source.is_file():
-    raise UserError(
+    raise errors.UserError(
       f'--source {str(source)!r}: no such file or directory.\n{_expected()}'
     )
   with tempfile.TemporaryDirectory() as unpacked:
@@ -129,8 +129,8 @@ def _check(columns: list[str]) -> Row:
   return Row(_CLASS_IDS[label], title, description)
 
 
-def _refused(file: CsvFile, row: int, reason: str) -> UserError:
-  return UserError(
+def _refused(file: CsvFile, row: int, reason: str) -> errors.UserError:
+  return errors.UserError(
     f'{file.shown_as}:{row}: {reason}.\nNothing was written. {_expected()}'
   )
 
@@ -144,14 +144,16 @@ def _files_in(directory: pathlib.Path, shown_as: str) -> dict[str, CsvFile]:
   }
   for file in files.values():
     if not file.path.is_file():
-      raise UserError(f'--source: no file {file.shown_as!r}.\n{_expected()}')
+      raise errors.UserError(
+        f'--source: no file {file.shown_as!r}.\n{_expected()}'
+      )
   class_file = directory / _CLASS_FILE
   if class_file.is_file():
     names = tuple(
       class_file.read_text(encoding='utf-8-sig', errors='replace').split()
     )
     if names != CLASS_NAMES:
-      raise UserError(
+      raise errors.UserError(
         f'{shown_as}/{_CLASS_FILE} names the classes '
         f'{", ".join(names[:8])}; expected {", ".join(CLASS_NAMES)}.'
       )
@@ -198,14 +200,14 @@ def _extract(archive: tarfile.TarFile, into: pathlib.Path) -> None:
         raise tarfile.TarError(f'{base!r} is in it twice') from error
 
 
-def _bad_archive(source: pathlib.Path, reason: str) -> UserError:
+def _bad_archive(source: pathlib.Path, reason: str) -> errors.UserError:
   with open(source, 'rb') as file:
     start = file.read(512).lstrip().lower()
     file.seek(0)
     sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
   if start.startswith((b'<!doctype', b'<html', b'<')):
     reason = 'it is a web page, not the archive'
-  return UserError(
+  return errors.UserError(
     f'--source {str(source)!r} cannot be unpacked: {reason}.\n'
     f'It has {source.stat().st_size:,} bytes, sha256 {sha256}; the published '
     f'archive has {preparation.AG_NEWS_BYTES:,} and '

@@ -6,16 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from experiments.backend.compilation import Program, Tracing
 from experiments.batching import batches
 
 
 def compiled_forward(
   model,
   *,
-  tracing: Callable[
-    [], contextlib.AbstractContextManager
-  ] = contextlib.nullcontext,
-) -> Callable:
+  tracing: Tracing = contextlib.nullcontext,
+) -> Program:
   """Makes the forward pass of a model, compiled for each shape of inputs.
 
   Args:
@@ -30,11 +29,15 @@ def compiled_forward(
 
   def forward(weights, state, inputs):
     key = jax.random.PRNGKey(0)
-    with tracing():
-      log_probs, _ = model.pure_fn(inputs, weights, state, key)
+    log_probs, _ = model.pure_fn(inputs, weights, state, key)
     return log_probs
 
-  return jax.jit(forward)
+  return Program(jax.jit(forward), kind=_shape_of_inputs, tracing=tracing)
+
+
+def _shape_of_inputs(weights, state, inputs) -> tuple[int, ...]:
+  del weights, state
+  return inputs.shape
 
 
 class Classifier:

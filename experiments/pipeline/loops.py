@@ -62,37 +62,37 @@ def make_loop(
         '%d of %d %s examples are outside of the length limits and left out',
         stream.plan.n_dropped,
         stream.plan.n_dropped + stream.plan.n_kept,
-        data.source.splits[split],
+        split,
       )
   sample = empty_batch(experiment.buckets)
-  with experiment.bound():
-    return loop.Loop(
-      models.train,
-      loop.TrainTask(
-        train_stream,
-        loss_layer=experiment.make_loss(),
-        optimizer=experiment.make_optimizer(),
-        lr_schedule=experiment.make_schedule(),
-        n_steps_per_checkpoint=evaluation.every_n_steps,
-        sample_batch=sample,
-      ),
-      eval_model=models.eval,
-      eval_task=loop.EvalTask(
-        eval_stream,
-        metrics=experiment.make_metrics(),
-        n_eval_batches=evaluation.n_batches,
-        sample_batch=sample,
-      ),
-      n_steps=optimization.n_steps,
-      random_seed=optimization.seed,
-      checkpoints=open_checkpoints(experiment, directory),
-      records=metric_log.Records(directory.metrics),
-      ema_decay=optimization.ema_decay,
-      patience=optimization.patience,
-      start=start,
-      counted=counted if experiment.run.histograms else None,
-      context=context,
-    )
+  return loop.Loop(
+    models.train,
+    loop.TrainTask(
+      train_stream,
+      loss_layer=experiment.make_loss(),
+      optimizer=experiment.make_optimizer(),
+      lr_schedule=experiment.make_schedule(),
+      n_steps_per_checkpoint=evaluation.every_n_steps,
+      sample_batch=sample,
+    ),
+    eval_model=models.eval,
+    eval_task=loop.EvalTask(
+      eval_stream,
+      metrics=experiment.make_metrics(),
+      n_eval_batches=evaluation.n_batches,
+      sample_batch=sample,
+    ),
+    n_steps=optimization.n_steps,
+    random_seed=optimization.seed,
+    checkpoints=open_checkpoints(experiment, directory),
+    records=metric_log.Records(directory.metrics),
+    ema_decay=optimization.ema_decay,
+    patience=optimization.patience,
+    start=start,
+    counted=counted if experiment.run.histograms else None,
+    context=context,
+    tracing=experiment.bound,
+  )
 
 
 def open_checkpoints(

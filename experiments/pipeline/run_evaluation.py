@@ -1,9 +1,7 @@
 """The exact evaluation of a run: one pass over the whole test split."""
 
-import json
 import logging
 import time
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +13,9 @@ from experiments.evaluation import (
   metrics,
   short_texts,
 )
-from experiments.foundation.errors import UserError
 from experiments.pipeline import prediction
 from experiments.pipeline.data import Data
+from experiments.pipeline.results import Results
 from experiments.reporting import (
   mistakes_page,
   projector,
@@ -32,25 +30,6 @@ _N_SHOWN_PREDICTIONS = 5
 # Of the report, what TensorBoard shows as well.
 _PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
 _IDS_AT_ONCE = 2**20
-
-
-class Results(NamedTuple):
-  """What came of a run.
-
-  Attributes:
-    evaluation: the exact evaluation.
-    examples: some of its predictions.
-    step: training steps that the model has seen; None: not known, of a run
-      that an earlier version of this project finished.
-    n_steps: training steps that the run has done.
-    is_old: whether the run was finished before, and nothing was done.
-  """
-
-  evaluation: metrics.Evaluation
-  examples: list[report.Prediction]
-  step: int | None
-  n_steps: int
-  is_old: bool = False
 
 
 def evaluate_run(
@@ -75,11 +54,7 @@ def evaluate_run(
   log_probs, kept = classifier.log_probs(data.test)
   n_dropped = int(np.sum(~kept))
   if n_dropped:
-    logging.info(
-      '%d %s examples are too long and left out',
-      n_dropped,
-      data.source.splits['test'],
-    )
+    logging.info('%d test examples are too long and left out', n_dropped)
   outcome = {
     'log_probs': log_probs[kept],
     'targets': np.asarray(data.test.labels)[kept],
@@ -123,9 +98,9 @@ def evaluate_run(
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     for name in _PICTURES:
-      png = directory.report.file(f'{name}.png').read_bytes()
+      png = (directory.report / f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = directory.report.file('predictions.md').read_text(
+    markdown = (directory.report / 'predictions.md').read_text(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)
@@ -231,30 +206,3 @@ def _token_counts(data: Data) -> np.ndarray:
 def _ids(tokens, i: int) -> np.ndarray:
   start = tokens.offsets[i]
   return np.asarray(tokens.ids[start : start + tokens.lengths[i]])
-
-
-def read_results(directory: run_dir.RunDir) -> Results:
-  """Reads the results of a finished run.
-
-  Args:
-    directory: of the run.
-  """
-  run = directory.read_run()
-  file = directory.report.file('predictions.jsonl')
-  examples = []
-  try:
-    # Not splitlines(), which splits texts at their own separators, too.
-    text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
-    lines = text.split('\n')
-    examples = [report.Prediction(**json.loads(line)) for line in lines if line]
-  except UserError:
-    raise
-  except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', file, error)
-  return Results(
-    metrics.Evaluation.from_dict(run['metrics']),
-    examples,
-    run.get('evaluated_step'),
-    run['steps'],
-    is_old=True,
-  )

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import time
 import traceback
@@ -11,8 +12,9 @@ from collections.abc import Iterator
 from experiments.backend import jax_setup
 from experiments.config import gin_config
 from experiments.config.experiment import Experiment
-from experiments.foundation import cache
+from experiments.foundation import cache, files
 from experiments.foundation.errors import EndOfRun, UserError
+from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.pipeline import (
   loops,
   run_config,
@@ -22,7 +24,7 @@ from experiments.pipeline import (
 )
 from experiments.pipeline.data import Data, open_data
 from experiments.pipeline.models import Models
-from experiments.pipeline.run_evaluation import Results
+from experiments.pipeline.results import Results, read_results
 from experiments.reporting import run_events, tensorboard
 from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training.context import RunContext
@@ -57,7 +59,7 @@ def train(
   """
   directory = run_dir.RunDir(output_dir)
   if is_finished(directory, experiment.config):
-    return run_evaluation.read_results(directory)
+    return read_results(directory)
   run_dir.check_writable(directory.path)
   directory.check_unlocked()
   cache_dir = cache.cache_dir()
@@ -72,9 +74,9 @@ def train(
     )
   with context.stop_signal, directory.locked():
     if is_finished(directory, experiment.config):
-      return run_evaluation.read_results(directory)
+      return read_results(directory)
     _start_run(directory, experiment, data)
-    with _recorded_end(directory):
+    with _recorded_end(directory, context.stop_signal):
       return _train_and_evaluate(
         experiment,
         directory=directory,
@@ -99,7 +101,7 @@ def evaluate(output_dir: pathlib.Path) -> Results:
   cache_dir = cache.cache_dir()
   jax_setup.start_jax(cache_dir=cache_dir)
   data = open_data(
-    experiment, cache_dir=cache_dir, run_vocabulary=directory.vocabulary
+    experiment, cache_dir=cache_dir, vocabulary_path=directory.vocabulary
   )
   classifier, step = saved_model.load_classifier(experiment, directory)
   with directory.locked():
@@ -122,7 +124,7 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
   Raises:
     UserError: the directory holds a run with another config, or other files.
   """
-  if not directory.config.is_file():
+  if not os.path.isfile(directory.config):
     if not directory.is_free():
       raise UserError(
         f'--output_dir={directory.path}: not empty, and no run directory (it '
@@ -174,10 +176,7 @@ def _start_run(
   }
   run = directory.read_run()
   for what, now in identity.items():
-    if (
-      run.get(what, now) != now
-      and checkpoints.Checkpoints(directory.checkpoints).steps()
-    ):
+    if run.get(what, now) != now and any(directory.checkpoints.glob('*.npz')):
       raise UserError(
         f'--output_dir={directory.path}: the {what} changed since the run '
         'was started, so it cannot go on.\nPut it back, choose another '
@@ -200,12 +199,18 @@ def _start_run(
     error=None,
     **run_dir.provenance(),
   )
-  directory.config.write(experiment.config.text)
+  files.write_atomic(directory.config, experiment.config.text)
 
 
 @contextlib.contextmanager
-def _recorded_end(directory: run_dir.RunDir) -> Iterator[None]:
-  """Writes to run.json how what is done within has ended."""
+def _recorded_end(
+  directory: run_dir.RunDir, stop_signal: StopSignal
+) -> Iterator[None]:
+  """Writes to run.json how what is done within has ended.
+
+  Raises:
+    Interrupted: a signal has ended it, whatever the exception was.
+  """
   before = directory.read_run().get('seconds', 0.0)
   start = time.monotonic()
 
@@ -220,16 +225,21 @@ def _recorded_end(directory: run_dir.RunDir) -> Iterator[None]:
   try:
     yield
   except BaseException as error:
-    status = status_of(error)
-    step = error.step if isinstance(error, EndOfRun) else None
-    if step is None:
-      saved = checkpoints.Checkpoints(directory.checkpoints)
-      step = max(saved.steps(), default=0)
+    saved = checkpoints.Checkpoints(directory.checkpoints).steps()
+    number = stop_signal()
+    if stop_signal.has_raised and number and not isinstance(error, Interrupted):
+      ending: BaseException = Interrupted(number, saved[-1] if saved else None)
+    else:
+      ending = error
+    status = status_of(ending)
     reason = None
     if status not in (run_dir.INTERRUPTED, run_dir.PRUNED):
-      reason = ''.join(traceback.format_exception_only(error)).strip()
+      reason = ''.join(traceback.format_exception_only(ending)).strip()
+    step = ending.step if isinstance(ending, EndOfRun) else None
     with _logged_failure():
-      note(status, steps=step, error=reason)
+      note(status, steps=step or max(saved, default=0), error=reason)
+    if ending is not error:
+      raise ending from error
     raise
   note(run_dir.FINISHED, error=None)
 
@@ -261,19 +271,21 @@ def _train_and_evaluate(
     )
     loop.run()
     directory.write_run(steps=loop.step)
-    loop.take_best()
-    loop.export(directory.model)
-    classifier, step = saved_model.load_classifier(
-      experiment, directory, models=models, keep=context.keep
-    )
-    return run_evaluation.evaluate_run(
-      experiment,
-      directory=directory,
-      data=data,
-      classifier=classifier,
-      step=step,
-      keep=context.keep,
-    )
+    # All that follows is done again from the checkpoint, if need be.
+    with context.stop_signal.raising():
+      loop.take_best()
+      loop.export(directory.model)
+      classifier, step = saved_model.load_classifier(
+        experiment, directory, models=models, keep=context.keep
+      )
+      return run_evaluation.evaluate_run(
+        experiment,
+        directory=directory,
+        data=data,
+        classifier=classifier,
+        step=step,
+        keep=context.keep,
+      )
 
 
 @contextlib.contextmanager
@@ -283,8 +295,8 @@ def _session(
   """Writes for TensorBoard what a run is, and at last how it has ended."""
   start = time.time()
   config = experiment.config
-  run_events.take_back(directory.root, [])
-  with tensorboard.EventWriter(directory.root) as writer:
+  run_events.take_back(directory.path, [])
+  with tensorboard.EventWriter(directory.path) as writer:
     writer.session_start(
       tensorboard.run_hparams(config.macros, config.overrides),
       start_time=start,

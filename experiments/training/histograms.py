@@ -6,12 +6,13 @@ once, as an undisturbed run does.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.backend import layer_weights
+from experiments.backend.compilation import Program, Tracing
 
 # As many as TensorBoard's own summaries have.
 _N_BINS = 30
@@ -73,18 +74,9 @@ class Histograms:
     """Returns those from a position on."""
     return self._histograms[position:]
 
-  def add(self, step: int, model, *, weights, gradients) -> None:
-    """Counts the weights of a model and their gradients.
-
-    Args:
-      step: training steps done.
-      model: the trax layer.
-      weights: its tree of weights.
-      gradients: the tree of their gradients.
-    """
-    for kind, tree in (('weights', weights), ('gradients', gradients)):
-      for name, array in layer_weights.named(model, tree).items():
-        self._histograms.append(count(array, step=step, tag=f'{kind}/{name}'))
+  def extend(self, more: Iterable[Histogram]) -> None:
+    """Adds some."""
+    self._histograms += more
 
   def to_json(self) -> list[Any]:
     """Returns what JSON can hold, for a checkpoint."""
@@ -102,13 +94,25 @@ class Histograms:
     ]
 
 
-def gradients_fn(
-  model_with_loss,
-  *,
-  tracing: Callable[
-    [], contextlib.AbstractContextManager
-  ] = contextlib.nullcontext,
-) -> Callable:
+def count_all(model, weights, gradients, *, step: int) -> list[Histogram]:
+  """Counts the weights of a model and their gradients.
+
+  Args:
+    model: the trax layer.
+    weights: its tree of weights.
+    gradients: the tree of their gradients.
+    step: training steps done.
+  """
+  return [
+    count(array, step=step, tag=f'{kind}/{name}')
+    for kind, tree in (('weights', weights), ('gradients', gradients))
+    for name, array in layer_weights.named(model, tree).items()
+  ]
+
+
+def gradients_program(
+  model_with_loss, *, tracing: Tracing = contextlib.nullcontext
+) -> Program:
   """Makes the compiled gradient of a training step that is not taken.
 
   Args:
@@ -127,7 +131,11 @@ def gradients_fn(
 
   def gradients(weights, state, rng, batch):
     _, key = fastmath.random.split(rng)
-    with tracing():
-      return backward(batch, weights, state, key)[0]
+    return backward(batch, weights, state, key)[0]
 
-  return jax.jit(gradients)
+  return Program(jax.jit(gradients), kind=_shape_of_batch, tracing=tracing)
+
+
+def _shape_of_batch(weights, state, rng, batch) -> tuple[int, ...]:
+  del weights, state, rng
+  return batch[0].shape

@@ -1,4 +1,4 @@
-"""What a training loop is at a step, as a checkpoint holds it."""
+"""What a training loop is at a step, and as a checkpoint holds it."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,49 +8,80 @@ import numpy as np
 from experiments.foundation.errors import UserError
 from experiments.rundir.checkpoints import Checkpoint
 from experiments.rundir.metric_log import Record
+from experiments.training.segment import Segment
 from experiments.training.update import TrainState
 
 
 class LoopState(NamedTuple):
-  """Everything that the rest of a run depends on.
+  """What the rest of a run depends on, beside what was measured before.
 
   Attributes:
     step: the number of training steps done.
     train_state: what a step changes.
-    losses: float32 [n], of the steps since the last evaluation.
+    segment: the steps since the last evaluation.
     eval_position: the number of the next batch of the sampled evaluation.
-    records: all that was measured.
-    histograms: `histograms.Histograms.to_json` of all that were counted.
+    evaluated_step: the step of the last evaluation; None: there is none.
   """
 
   step: int
   train_state: TrainState
-  losses: np.ndarray
-  eval_position: int
+  segment: Segment = Segment()
+  eval_position: int = 0
+  evaluated_step: int | None = None
+
+
+class Restored(NamedTuple):
+  """What a checkpoint holds.
+
+  Attributes:
+    state: of the loop.
+    records: all that was measured.
+    histograms: `histograms.Histograms.to_json` of all that were counted.
+  """
+
+  state: LoopState
   records: Sequence[Record]
   histograms: list[Any]
 
 
-def to_checkpoint(state: LoopState) -> Checkpoint:
-  """Returns a checkpoint of a state."""
+def to_checkpoint(
+  state: LoopState,
+  *,
+  records: Sequence[Record],
+  histograms: list[Any],
+  is_evaluation_due: bool,
+) -> Checkpoint:
+  """Returns a checkpoint of a loop.
+
+  Args:
+    state: of the loop.
+    records: see `Restored`.
+    histograms: see `Restored`.
+    is_evaluation_due: whether a signal has put off the evaluation of this step.
+  """
   import jax
 
   tree_leaves = jax.tree_util.tree_leaves
-  leaves = [np.asarray(leaf) for leaf in tree_leaves(state.train_state)]
+  train_state = state.train_state
+  leaves = [np.asarray(leaf) for leaf in tree_leaves(train_state)]
+  record = {
+    'n_weights': len(tree_leaves(train_state.weights)),
+    'n_slots': len(tree_leaves(train_state.slots)),
+    'n_average': len(tree_leaves(train_state.average)),
+    'eval_position': state.eval_position,
+    'records': [list(record) for record in records],
+    'histograms': histograms,
+  }
+  if is_evaluation_due:
+    # What it will record besides.
+    record['segment'] = state.segment.to_json()
   return Checkpoint(
     step=state.step,
-    leaves=[*leaves, state.losses],
-    record={
-      'n_weights': len(tree_leaves(state.train_state.weights)),
-      'n_slots': len(tree_leaves(state.train_state.slots)),
-      'n_average': len(tree_leaves(state.train_state.average)),
-      'eval_position': state.eval_position,
-      'records': [list(record) for record in state.records],
-      'histograms': state.histograms,
-    },
+    leaves=[*leaves, state.segment.all_losses()],
+    record=record,
     metrics={
       record.metric: record.value
-      for record in state.records
+      for record in records
       if (record.step, record.split) == (state.step, 'eval')
     },
   )
@@ -76,8 +107,8 @@ def evaluated_leaves(
   return leaves[-n_average:] if n_average else leaves[:n_weights], state
 
 
-def from_checkpoint(checkpoint: Checkpoint, fresh: TrainState) -> LoopState:
-  """Returns the state that a checkpoint was made of.
+def from_checkpoint(checkpoint: Checkpoint, fresh: TrainState) -> Restored:
+  """Returns what a checkpoint was made of.
 
   Args:
     checkpoint: from `to_checkpoint`.
@@ -96,11 +127,12 @@ def from_checkpoint(checkpoint: Checkpoint, fresh: TrainState) -> LoopState:
       f'The checkpoint of step {checkpoint.step} does not fit the model: '
       'the code of the model has changed since. Choose another --output_dir.'
     )
-  return LoopState(
-    checkpoint.step,
-    jax.tree_util.tree_unflatten(tree, saved),
-    losses,
-    record['eval_position'],
-    [Record(*values) for values in record['records']],
-    record['histograms'],
+  records = [Record(*values) for values in record['records']]
+  state = LoopState(
+    step=checkpoint.step,
+    train_state=jax.tree_util.tree_unflatten(tree, saved),
+    segment=Segment.from_json(losses, record.get('segment')),
+    eval_position=record['eval_position'],
+    evaluated_step=max((record.step for record in records), default=None),
   )
+  return Restored(state, records, record['histograms'])

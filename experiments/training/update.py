@@ -7,12 +7,13 @@ no host work between the steps, and that the norms, each a pass over all
 weights, are those of a run's last step alone.
 """
 
-import concurrent.futures
 import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from experiments.backend.compilation import Program, Tracing
 
 # As TensorFlow's ExponentialMovingAverage: 0.1 at first, 0.99 at step 891.
 _WARM_UP = (1.0, 10.0)
@@ -35,6 +36,11 @@ class TrainState(NamedTuple):
   rng: Any
   average: Any = ()
 
+  @property
+  def evaluated_weights(self) -> Any:
+    """The average, or where there is none the weights."""
+    return self.average or self.weights
+
 
 class Start(NamedTuple):
   """What training starts from in place of random weights.
@@ -48,14 +54,27 @@ class Start(NamedTuple):
   state: Any
 
 
+def fresh_state(
+  weights, slots, state, rng, *, start: Start | None, has_average: bool
+) -> TrainState:
+  """Returns what training starts from.
+
+  Args:
+    weights: the tree of random weights of model and loss.
+    slots: as of `TrainState`.
+    state: the tree of initial state of model and loss.
+    rng: as of `TrainState`.
+    start: what is put in the place of the model's; None: nothing.
+    has_average: whether there is a moving average; it starts as the weights.
+  """
+  if start is not None:
+    weights, state = (start.weights, *weights[1:]), (start.state, *state[1:])
+  average = weights if has_average else ()
+  return TrainState(weights, slots, state, rng, average)
+
+
 def make_update(
-  model_with_loss,
-  optimizer,
-  *,
-  ema_decay: float | None = None,
-  tracing: Callable[
-    [], contextlib.AbstractContextManager
-  ] = contextlib.nullcontext,
+  model_with_loss, optimizer, *, ema_decay: float | None = None
 ) -> Callable:
   """Makes one training update, a pure function.
 
@@ -64,7 +83,6 @@ def make_update(
     optimizer: a trax optimizer with initialized slots.
     ema_decay: what the moving average of the weights keeps of itself at each
       step, less in the first steps; None: there is no average.
-    tracing: entered while code of layers and optimizer runs.
 
   Returns:
     `update(train_state, step, opt_params, batch) -> (train_state, loss,
@@ -89,13 +107,10 @@ def make_update(
   def update(train_state, step, opt_params, batch):
     weights, slots, state, rng, average = train_state
     rng, key = fastmath.random.split(rng)
-    with tracing():
-      (loss, state), gradients = forward_and_backward(
-        batch, weights, state, key
-      )
-      weights, slots, _ = optimizer.tree_update(
-        step, gradients, weights, slots, opt_params, store_slots=False
-      )
+    (loss, state), gradients = forward_and_backward(batch, weights, state, key)
+    weights, slots, _ = optimizer.tree_update(
+      step, gradients, weights, slots, opt_params, store_slots=False
+    )
     if ema_decay is not None:
       average = moved(average, weights, step, ema_decay)
     return TrainState(weights, slots, state, rng, average), loss, gradients
@@ -110,17 +125,22 @@ class UpdateMany:
   does not compile again.
   """
 
-  def __init__(self, update: Callable):
+  def __init__(
+    self, update: Callable, *, tracing: Tracing = contextlib.nullcontext
+  ):
     """Compiles nothing yet.
 
     Args:
       update: from `make_update`.
+      tracing: entered while code of layers and optimizer runs.
     """
     import jax
 
-    self._jitted = jax.jit(_update_many(update), donate_argnums=(0,))
-    # By the shape of the inputs: that of the model stays as it is.
-    self._programs: dict[tuple[int, ...], Callable] = {}
+    self._program = Program(
+      jax.jit(_update_many(update), donate_argnums=(0,)),
+      kind=_shape_of_batches,
+      tracing=tracing,
+    )
 
   def __call__(
     self,
@@ -146,10 +166,7 @@ class UpdateMany:
       step, each float32 [], 'gradients_l2', the norm of the gradients before
       clipping, and 'weights_l2', that of the weights after the step.
     """
-    shape = batches[0].shape
-    if shape not in self._programs:
-      self.compile(train_state, opt_params, [batches])
-    return self._programs[shape](
+    return self._program(
       train_state,
       np.int32(first_step),
       np.int32(n),
@@ -166,29 +183,27 @@ class UpdateMany:
   ) -> None:
     """Compiles what calls of some shapes need and earlier ones did not.
 
-    They are traced one after the other, and in the meantime compiled, or loaded
-    from JAX's cache, side by side.
-
     Args:
       train_state: as in a call, or a copy on the host.
       opt_params: as in a call.
       many_batches: of each of the calls, what is like its batches.
     """
-    with concurrent.futures.ThreadPoolExecutor() as pool:
-      compiled = {}
-      for batches in many_batches:
-        shape = batches[0].shape
-        if shape not in self._programs:
-          lowered = self._jitted.lower(
-            train_state,
-            np.int32(0),
-            np.int32(0),
-            opt_params,
-            np.zeros(len(batches[0]), np.float32),
-            batches,
-          )
-          compiled[shape] = pool.submit(lowered.compile)
-    self._programs |= {k: future.result() for k, future in compiled.items()}
+    self._program.compile(
+      (
+        train_state,
+        np.int32(0),
+        np.int32(0),
+        opt_params,
+        np.zeros(len(batches[0]), np.float32),
+        batches,
+      )
+      for batches in many_batches
+    )
+
+
+def _shape_of_batches(*args) -> tuple[int, ...]:
+  # That of the model stays as it is.
+  return args[-1][0].shape
 
 
 def _update_many(update: Callable) -> Callable:

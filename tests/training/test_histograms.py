@@ -119,22 +119,20 @@ def test_weights_have_the_names_of_their_layers():
   assert list(layer_weights.named(dense, dense.weights)) == ['0', '1']
 
 
-def test_gradients_are_those_of_the_next_step(tokens, tmp_path):
+def test_gradients_are_those_of_the_next_step(tokens, tmp_path, monkeypatch):
   """Of SGD with rate 1 they are what the step takes off the weights."""
+  at: dict[int, tuple[dict, dict]] = {}
+  counting = histograms.count_all
 
-  class Kept(histograms.Histograms):
-    """Keeps the trees besides."""
+  def keep_too(model, weights, gradients, *, step):
+    at[step] = (
+      layer_weights.named(model, weights),
+      layer_weights.named(model, gradients),
+    )
+    return counting(model, weights, gradients, step=step)
 
-    def add(self, step, model, *, weights, gradients):
-      super().add(step, model, weights=weights, gradients=gradients)
-      self.at[step] = (
-        layer_weights.named(model, weights),
-        layer_weights.named(model, gradients),
-      )
-
-    at: dict = {}
-
-  counted = Kept()
+  monkeypatch.setattr(histograms, 'count_all', keep_too)
+  counted = histograms.Histograms()
   # Evaluates at each step.
   loop = make_loop(
     tokens,
@@ -146,10 +144,10 @@ def test_gradients_are_those_of_the_next_step(tokens, tmp_path):
     counted=counted,
   )
   loop.run()
-  assert list(counted.at) == [1, 2, 3, 4]
+  assert list(at) == [1, 2, 3, 4]
   for step in (1, 2, 3):
-    weights, gradients = counted.at[step]
-    after, _ = counted.at[step + 1]
+    weights, gradients = at[step]
+    after, _ = at[step + 1]
     assert weights.keys() == gradients.keys()
     for name, gradient in gradients.items():
       assert np.abs(gradient).max() > 1e-4

@@ -8,7 +8,6 @@ import pytest
 
 from experiments.backend import trax_repairs
 from experiments.batching import batches
-from experiments.foundation.directory import File
 from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
@@ -21,6 +20,7 @@ from trax import layers as tl  # noqa: E402
 from trax.supervised import training as trax_training  # noqa: E402
 
 from experiments.training import loop as training_loop  # noqa: E402
+from experiments.training import update  # noqa: E402
 from experiments.training.context import RunContext  # noqa: E402
 
 _VOCAB_SIZE = 50
@@ -93,10 +93,15 @@ def sample(tokens):
 
 
 class Stopped(StopSignal):
-  """A SIGTERM that has come already."""
+  """A SIGTERM that comes while the first steps are taken."""
+
+  def __init__(self):
+    super().__init__()
+    self._n_asked = 0
 
   def __call__(self):
-    return 15
+    self._n_asked += 1
+    return 15 if self._n_asked > 1 else None
 
 
 def make_loop(
@@ -146,8 +151,17 @@ def make_loop(
 def leaves(loop):
   import jax
 
-  state = loop._train_state()
+  state = loop.state.train_state
   return [np.asarray(leaf) for leaf in jax.tree_util.tree_leaves(state)]
+
+
+def average_of(loop):
+  return loop.state.train_state.average
+
+
+def with_loss(loop):
+  """Trax's own layer from batches to the loss, with the loop's weights."""
+  return loop._trax.model_with_loss
 
 
 def assert_identical(some, others):
@@ -196,16 +210,16 @@ def test_weights_after_50_steps_are_those_of_trax_trainer(
 ):
   """Reference: `Trainer.one_step`, one batch after the other."""
   lr_schedule = schedule() if scheduled else None
-  # Without evaluations, which draw random keys too.
+  # Evaluations draw random keys too: the only one would come at step 51.
   loop = make_loop(
     tokens,
     tmp_path,
+    n_steps=51,
     body=body,
     optimizer=OPTIMIZERS[optimizer](),
     schedule=lr_schedule,
     period=None,
   )
-  loop._eval_at = lambda step: False
   plain = trax_training.Loop(
     build(body, 'train'),
     trax_training.TrainTask(
@@ -220,10 +234,9 @@ def test_weights_after_50_steps_are_those_of_trax_trainer(
   for _ in range(50):
     plain._step += 1
     plain._run_one_step(task_index=0, task_changed=False)
-  loop.run(49)
-  loop._train_to(50, training_loop.Progress(n_steps=50, step=49))
+  loop.run(50)
   trainer = plain._trainer_per_task[0]
-  expected = training_loop.update.TrainState(
+  expected = update.TrainState(
     trainer.accelerated_model_with_loss.weights,
     trainer.slots,
     trainer.accelerated_model_with_loss.state,
@@ -293,14 +306,12 @@ def test_the_recorded_training_loss_is_the_mean_since_the_record_before(
   loop = make_loop(
     tokens, tmp_path / 'fresh', optimizer=trax.optimizers.SGD(0.0)
   )
-  model = loop._trainer.model_with_loss
+  model, rng = with_loss(loop), loop.state.train_state.rng
   losses = []
   source = stream(tokens)
   for _ in range(20):
     losses.append(
-      float(
-        model.pure_fn(next(source), model.weights, model.state, loop._rng)[0]
-      )
+      float(model.pure_fn(next(source), model.weights, model.state, rng)[0])
     )
   recorded = {
     (record[0], record[2]): record[3]
@@ -316,10 +327,10 @@ def test_the_recorded_norms_are_those_of_the_last_step(tokens, tmp_path):
   # Weights stay as they are, so that all steps have the same ones.
   loop = make_loop(tokens, tmp_path, optimizer=trax.optimizers.SGD(0.0))
   loop.run()
-  model = loop._trainer.model_with_loss
+  model = with_loss(loop)
   last = next(batches.BatchStream(tokens, stream(tokens).plan, position=19))
   gradients, _ = fastmath.grad(model.pure_fn, argnums=1, has_aux=True)(
-    last, model.weights, model.state, loop._rng
+    last, model.weights, model.state, loop.state.train_state.rng
   )
 
   def norm(tree):
@@ -370,21 +381,21 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tokens, tmp_path):
   import jax
 
   loop = make_loop(tokens, tmp_path, ema_decay=0.9, n_steps=30, period=30)
-  average = [np.asarray(w) for w in jax.tree_util.tree_leaves(loop._average)]
+  average = [np.asarray(w) for w in jax.tree_util.tree_leaves(average_of(loop))]
   for step in range(1, 31):
     loop.run(1)
     decay = np.float32(min(0.9, (1 + step) / (10 + step)))
-    weights = jax.tree_util.tree_leaves(loop._train_state().weights)
+    weights = jax.tree_util.tree_leaves(loop.state.train_state.weights)
     average = [
       a + (1 - decay) * (np.asarray(w) - a)
       for a, w in zip(average, weights, strict=True)
     ]
-  ours = jax.tree_util.tree_leaves(loop._average)
+  ours = jax.tree_util.tree_leaves(average_of(loop))
   for a, b in zip(ours, average, strict=True):
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
   assert not np.allclose(ours[0], weights[0], rtol=1e-3)
 
-  loop.export(File.at(tmp_path / 'model.pkl.gz'))
+  loop.export(tmp_path / 'model.pkl.gz')
   model = build(plain_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   np.testing.assert_array_equal(model.weights[0], ours[0])
@@ -470,7 +481,7 @@ def test_the_best_weights_can_be_taken(tokens, tmp_path):
 def test_export_is_what_trax_reads(tokens, tmp_path):
   loop = make_loop(tokens, tmp_path, body=batch_norm_model)
   loop.run()
-  loop.export(File.at(tmp_path / 'model.pkl.gz'))
+  loop.export(tmp_path / 'model.pkl.gz')
   model = build(batch_norm_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   inputs = sample(tokens)[0]

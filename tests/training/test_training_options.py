@@ -67,6 +67,12 @@ def test_stops_early_and_says_so(best, best_step):
     'validation': 'train[60%:80%]',
     'test': 'test[:50%]',
   }
+  assert run['evaluated_step'] == best_step[0]
+  evaluated = (
+    f'Evaluated at step {best_step[0]} of {best_step[1]}: the best by '
+    'metrics/CrossEntropyLoss'
+  )
+  assert evaluated in done.stdout.splitlines()
   counts = run['metrics']
   assert run['n_examples']['test'] == 213
   assert counts['n_examples'] + counts['n_dropped'] == 213

@@ -3,15 +3,15 @@
 import contextlib
 import gc
 import os
+import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 
 from experiments.config import experiment
-from experiments.foundation.directory import File
 from experiments.foundation.errors import EndOfRun, UserError
 from experiments.pipeline import runs
-from experiments.reporting.report import format_results
+from experiments.pipeline.results import format_run
 from experiments.rundir import metric_log, run_dir
 from experiments.sweeps.executors import Outcome, Task
 from experiments.training import progress
@@ -57,7 +57,7 @@ def run(
         on_records=on_records,
       )
       results = runs.train(resolved, task.path, context=context)
-      print(format_results(results.evaluation, results.examples))
+      print(format_run(results, task.path, resolved.evaluation))
       outcome = Outcome(run_dir.FINISHED)
     except (KeyboardInterrupt, EndOfRun, Exception) as error:
       outcome = _outcome_of(error)
@@ -84,12 +84,12 @@ def _outcome_of(error: BaseException) -> Outcome:
 
 
 @contextlib.contextmanager
-def _output_to(log: File) -> Iterator[None]:
+def _output_to(path: pathlib.Path) -> Iterator[None]:
   """Appends to a file what this process prints, C++ included."""
-  log.directory.make()
+  path.parent.mkdir(parents=True, exist_ok=True)
   _flush()
   kept = [os.dup(number) for number in (1, 2)]
-  file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
+  file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
   try:
     for number in (1, 2):
       os.dup2(file, number)

@@ -15,7 +15,6 @@ from multiprocessing import connection
 
 from absl import logging as absl_logging
 
-from experiments.foundation import processes
 from experiments.rundir import run_dir
 from experiments.sweeps.executors import (
   Ended,
@@ -51,7 +50,7 @@ class LocalExecutor:
     Args:
       jobs: number of trials at once.
     """
-    cores = processes.usable_cores()
+    cores = sorted(os.sched_getaffinity(0))
     gpus = _gpus()
     self._deaths_at_start = 0
     self._is_stopping = False

@@ -1,0 +1,83 @@
+"""What came of a run, and how that is said."""
+
+import json
+import logging
+import pathlib
+from typing import NamedTuple
+
+from experiments.config.experiment import EvaluationConfig
+from experiments.evaluation import metrics
+from experiments.reporting import report
+from experiments.rundir import run_dir
+
+
+class Results(NamedTuple):
+  """What came of a run.
+
+  Attributes:
+    evaluation: the exact evaluation.
+    examples: some of its predictions.
+    step: training steps that the evaluated model has seen; None: not known, of
+      a run that an earlier version of this project has finished.
+    n_steps: training steps that the run has done.
+    is_old: whether the run was finished before, and nothing was done.
+  """
+
+  evaluation: metrics.Evaluation
+  examples: list[report.Prediction]
+  step: int | None
+  n_steps: int
+  is_old: bool = False
+
+
+def read_results(directory: run_dir.RunDir) -> Results:
+  """Reads the results of a finished run.
+
+  Args:
+    directory: of the run.
+  """
+  run = directory.read_run()
+  path = directory.report / 'predictions.jsonl'
+  examples = []
+  try:
+    # Not splitlines(), which splits texts at their own separators, too.
+    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
+    lines = text.split('\n')
+    examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+  except (TypeError, ValueError) as error:
+    logging.warning('%s is damaged: %s', path, error)
+  return Results(
+    metrics.Evaluation.from_dict(run['metrics']),
+    examples,
+    run.get('evaluated_step'),
+    run['steps'],
+    is_old=True,
+  )
+
+
+def format_run(
+  results: Results, output_dir: pathlib.Path, config: EvaluationConfig
+) -> str:
+  """Returns what a run says at its end, as text for a terminal.
+
+  Args:
+    results: what came of it.
+    output_dir: its directory.
+    config: how its best checkpoint was chosen.
+  """
+  lines = [report.format_results(results.evaluation, results.examples), '']
+  if config.best_metric is not None and results.step is not None:
+    lines += [
+      f'Evaluated at step {results.step} of {results.n_steps}: the best by '
+      f'{config.best_metric}',
+      '',
+    ]
+  if results.is_old:
+    return '\n'.join([*lines, f'Finished before: {output_dir}. Nothing to do.'])
+  return '\n'.join(
+    [
+      *lines,
+      f'Run directory: {output_dir}',
+      f'TensorBoard:   tensorboard --logdir={output_dir.parent}',
+    ]
+  )
