@@ -5,12 +5,13 @@ n of a random search is depends on the seed and n alone; of TPE, also on the
 results that were known when it was proposed.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments.config.gin_values import render
@@ -74,11 +75,21 @@ class Search:
     self._n_trials = n_trials
     self._settings = settings
     self._is_parallel = is_parallel
+    self._path = directory / _JOURNAL
+    self._open: list[int] = []
+    self._by_key: dict[str, Trial] = {}
+    self._numbers: dict[str, list[int]] = {}
+    with _explaining_damage(self._path):
+      self._read_study(definition)
+
+  def _read_study(self, definition: Definition) -> None:
+    """Opens the study, and finds its trials."""
+    settings, search = self._settings, self._search
     self._study = _open_study(
-      directory,
+      self._path,
       settings=settings,
       direction='minimize' if settings.is_minimized else 'maximize',
-      name=_study_name(definition, planner.described(), settings, search),
+      name=_study_name(definition, self._planner.described(), settings, search),
     )
     # Those of an earlier process that have no result yet.
     self._open = [
@@ -86,8 +97,6 @@ class Search:
       for trial in self._study.get_trials(deepcopy=False)
       if trial.state.name not in _DECIDED
     ]
-    self._by_key: dict[str, Trial] = {}
-    self._numbers: dict[str, list[int]] = {}
     for frozen in self._study.get_trials(deepcopy=False):
       if frozen.state.name in _DECIDED and frozen.params:
         self._remember(frozen.number)
@@ -105,6 +114,10 @@ class Search:
   def next(self, choose: Choose | None = None) -> Trial | None:
     """Returns the next trial that is not yet known; None after the last."""
     del choose
+    with _explaining_damage(self._path):
+      return self._next()
+
+  def _next(self) -> Trial | None:
     while True:
       if self._open:
         number = self._open.pop(0)
@@ -126,6 +139,10 @@ class Search:
 
   def measured(self, trial: Trial, records: Iterable[Record]) -> bool:
     """Takes sampled evaluations; tells whether the trial should go on."""
+    with _explaining_damage(self._path):
+      return self._measured(trial, records)
+
+  def _measured(self, trial: Trial, records: Iterable[Record]) -> bool:
     if self._settings.pruner == 'none':
       return True
     metric = self._settings.pruning_metric or sweep_objective.SAMPLED.get(
@@ -154,9 +171,10 @@ class Search:
 
   def ended(self, trial: Trial, status: str) -> None:
     """Takes the status of a trial that will not be tried again."""
-    for number in self._numbers[trial.key]:
-      if self._frozen(number).state.name not in _DECIDED:
-        self._tell(number, trial, status)
+    with _explaining_damage(self._path):
+      for number in self._numbers[trial.key]:
+        if self._frozen(number).state.name not in _DECIDED:
+          self._tell(number, trial, status)
 
   def _tell(self, number: int, trial: Trial, status: str) -> None:
     from optuna.trial import TrialState
@@ -283,7 +301,7 @@ def _study_name(
 
 
 def _open_study(
-  directory: pathlib.Path,
+  path: pathlib.Path,
   *,
   name: str,
   direction: str,
@@ -302,7 +320,6 @@ def _open_study(
     def release(self) -> None:
       pass
 
-  path = directory / _JOURNAL
   _cut_half_line(path)
   storage = optuna.storages.JournalStorage(
     journal.JournalFileBackend(str(path), lock_obj=NoLock())
@@ -321,6 +338,51 @@ def _open_study(
     pruner=pruners[settings.pruner],
     load_if_exists=True,
   )
+
+
+@contextlib.contextmanager
+def _explaining_damage(path: pathlib.Path) -> Iterator[None]:
+  """Says what is wrong with a journal in place of what comes of it in Optuna.
+
+  Raises:
+    UserError: Optuna cannot make sense of the journal.
+  """
+  import optuna
+
+  try:
+    yield
+  except UserError:
+    raise
+  except OSError as error:
+    raise UserError(
+      f'{path}: cannot be read or written: {error.strerror or error}.'
+    ) from error
+  except (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(RecursionError, TypeError, ValueError, optuna.exceptions.OptunaError),
+  ) as error:
+    line = _first_bad_line(path)
+    where = f'{path}:{line}' if line else f'{path}'
+    raise UserError(
+      f'{where}: the record of the search is damaged '
+      f'({type(error).__name__}). Its trials are not: move this file away, and '
+      'the same command draws anew and takes what is finished as it is.'
+    ) from error
+
+
+def _first_bad_line(path: pathlib.Path) -> int | None:
+  """Returns the number of the first line that cannot be one of a journal."""
+  with contextlib.suppress(OSError):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+      try:
+        entry = json.loads(line)
+      except (ValueError, RecursionError):
+        return number
+      if not isinstance(entry, dict) or not isinstance(
+        entry.get('op_code'), int
+      ):
+        return number
+  return None
 
 
 def _cut_half_line(path: pathlib.Path) -> None:

@@ -299,6 +299,73 @@ def test_a_half_written_line_does_no_harm(tmp_path):
   assert len(drain(open_search(tmp_path, RATE, n_trials=3))) == 1
 
 
+def changed(number, **fields):
+  """Returns what changes fields of a line of a journal; None removes one."""
+
+  def change(lines):
+    entry = json.loads(lines[number]) | fields
+    entry = {name: v for name, v in entry.items() if v is not None}
+    lines[number] = json.dumps(entry).encode()
+    return lines
+
+  return change
+
+
+# Lines: the study; and of each trial its start, what is drawn, its result.
+DAMAGES = {
+  'nothing in it': lambda lines: [],
+  'no study': lambda lines: lines[1:],
+  'no start of a trial': lambda lines: lines[:1] + lines[2:],
+  'a line twice': lambda lines: [*lines[:3], lines[2], *lines[3:]],
+  'a result twice': lambda lines: [*lines[:4], lines[3], *lines[4:]],
+  'a line of zeros': lambda lines: [*lines[:3], b'\0' * 90, *lines[4:]],
+  'no UTF-8': lambda lines: [*lines[:2], b'\xff' + lines[2], *lines[3:]],
+  'half a line': lambda lines: [*lines[:2], lines[2][:50], *lines[3:]],
+  'a list': lambda lines: [*lines[:2], b'[1, 2]', *lines[3:]],
+  'null': lambda lines: [*lines[:2], b'null', *lines[3:]],
+  'deep nesting': lambda lines: [*lines[:2], b'[' * 10**5, *lines[3:]],
+  'lines swapped': lambda lines: [lines[0], lines[3], lines[2], lines[1]],
+  'unknown operation': changed(2, op_code=99),
+  'no operation': changed(2, op_code=None),
+  'no worker': changed(2, worker_id=None),
+  'no such trial': changed(2, trial_id=77),
+  'no such study': changed(1, study_id=5),
+  'a string for a trial': changed(2, trial_id='x'),
+  'another name': changed(2, param_name='DROPOUT'),
+  'a string drawn': changed(2, param_value_internal='x'),
+  'no distribution': changed(2, distribution=None),
+  'a broken distribution': changed(2, distribution='{'),
+  'another distribution': changed(
+    2, distribution='{"name": "CategoricalDistribution", "attributes": {}}'
+  ),
+  'unknown state': changed(3, state=44),
+  'a string measured': changed(3, values=['x']),
+  'no values': changed(3, values=None),
+  'no date': changed(3, datetime_complete='yesterday'),
+  'no directions': changed(0, directions=None),
+  'two directions': changed(0, directions=[1, 2]),
+}
+
+
+@pytest.mark.parametrize('damage', DAMAGES)
+def test_a_damaged_journal_is_explained_and_no_trial_lost(damage, tmp_path):
+  whole = drain(open_search(tmp_path, RATE, n_trials=4))
+  path = tmp_path / 'study.journal'
+  lines = path.read_bytes().splitlines()
+  path.write_bytes(b''.join(x + b'\n' for x in DAMAGES[damage](lines)))
+  before = sorted(tmp_path.rglob('*'))
+  try:
+    drain(open_search(tmp_path, RATE, n_trials=4))
+  except UserError as error:
+    message = str(error)
+    assert message.startswith(str(path))
+    assert 'move this file away' in message
+    assert sorted(tmp_path.rglob('*')) == before
+    path.unlink()
+    # Each is drawn again, and found finished.
+    assert drain(open_search(tmp_path, RATE, n_trials=4)) == whole
+
+
 def test_corners_hold_every_choice_and_bound():
   definition = sweep_definition.read_definition(
     [RATE, 'OPTIMIZER=[@Adam, @SGD, @SM3]']
