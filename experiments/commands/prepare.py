@@ -15,7 +15,7 @@ def prepare(experiment: Experiment, source: str) -> None:
   Raises:
     UserError: the config is for another data set, or the source will not do.
   """
-  from experiments.datasets import ag_news
+  from experiments.datasets import ag_news, ag_news_csv
 
   if experiment.data.name.partition(':')[0] != 'ag_news_subset':
     raise UserError(
@@ -27,3 +27,13 @@ def prepare(experiment: Experiment, source: str) -> None:
     source_path=source, data_dir=experiment.data.data_dir
   )
   print(f'Prepared: {imported.path}')
+  print(f'Rows: {_counted(imported.n_examples)}')
+  if imported.n_examples != ag_news_csv.PUBLISHED:
+    print(
+      f'The published AG News has {_counted(ag_news_csv.PUBLISHED)}: what is '
+      'measured on these rows cannot be compared with what is published.'
+    )
+
+
+def _counted(n_examples: dict[str, int]) -> str:
+  return ' and '.join(f'{n:,} {split}' for split, n in n_examples.items())

@@ -11,8 +11,6 @@ import dataclasses
 import hashlib
 import os
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -64,7 +62,11 @@ def prepare_ag_news(
       already; `data_dir` cannot be written.
   """
   directory = storage.resolve_data_dir(data_dir)
-  with ag_news_csv.open_files(pathlib.Path(source_path)) as files:
+  with (
+    storage.sole_writer(directory, preparation.AG_NEWS),
+    storage.aside(directory, preparation.AG_NEWS) as unpacked,
+    ag_news_csv.open_files(pathlib.Path(source_path), aside=unpacked) as files,
+  ):
     wanted = {
       split: _checksum(
         (row.label, row.title.encode(), row.description.encode())
@@ -72,15 +74,14 @@ def prepare_ag_news(
       )
       for split, file in files.items()
     }
-    with storage.sole_writer(directory, preparation.AG_NEWS):
-      builder = preparation.find_builder(preparation.AG_NEWS, directory)
-      path = pathlib.Path(builder.data_dir)
-      is_new = not preparation.is_prepared(builder)
-      if is_new:
-        logging.info('Writing %s', path)
-        _write(files, wanted, path=path, data_dir=directory)
-      else:
-        _refuse_other_rows(wanted, path=path, data_dir=directory)
+    builder = preparation.find_builder(preparation.AG_NEWS, directory)
+    path = pathlib.Path(builder.data_dir)
+    is_new = not preparation.is_prepared(builder)
+    if is_new:
+      logging.info('Writing %s', path)
+      _write(files, wanted, path=path, data_dir=directory)
+    else:
+      _refuse_other_rows(wanted, path=path, data_dir=directory)
   n_examples = {split: each.n_rows for split, each in wanted.items()}
   return Imported(path, n_examples, is_new)
 
@@ -92,20 +93,15 @@ def _write(
   path: pathlib.Path,
   data_dir: pathlib.Path,
 ) -> None:
-  prefix = f'.{preparation.AG_NEWS}.unfinished.'
-  for left_by_a_killed_process in data_dir.glob(f'{prefix}*'):
-    shutil.rmtree(left_by_a_killed_process)
-  with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as unfinished:
-    builder: Any = preparation.find_builder(
-      preparation.AG_NEWS, pathlib.Path(unfinished)
-    )
+  with storage.aside(data_dir, preparation.AG_NEWS) as unfinished:
+    builder: Any = preparation.find_builder(preparation.AG_NEWS, unfinished)
     # TFDS lets a name be registered once only, so its own builder gets another
     # source of rows, rather than a subclass of it another name.
     builder._split_generators = lambda dl_manager: {
       split: _tfds_examples(file) for split, file in files.items()
     }
     preparation.generate(builder)
-    if _prepared_checksums(pathlib.Path(unfinished)) != wanted:
+    if _prepared_checksums(unfinished) != wanted:
       raise errors.UserError(
         'The rows of --source changed while they were being read; nothing was '
         'written. Start again.'

@@ -9,7 +9,6 @@ import pathlib
 import re
 import shutil
 import socket
-import tempfile
 import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
@@ -138,7 +137,10 @@ def generate(builder: tfds.core.DatasetBuilder) -> None:
   import tensorflow_datasets as tfds
 
   # TFDS makes a download directory even for those who need none.
-  with tempfile.TemporaryDirectory() as unused, storage.quiet_tfds():
+  with (
+    storage.aside(pathlib.Path(builder.data_dir_root), builder.name) as unused,
+    storage.quiet_tfds(),
+  ):
     try:
       builder.download_and_prepare(
         download_dir=unused,

@@ -11,6 +11,8 @@ import io
 import logging
 import os
 import pathlib
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 from experiments.foundation import errors, paths
@@ -58,9 +60,28 @@ def sole_writer(data_dir: pathlib.Path, name: str) -> Iterator[None]:
       'Bind DATA_DIR, or set TFDS_DATA_DIR, to a directory that can be written.'
     ) from error
   try:
+    # Of a process that was killed: nobody else writes here now.
+    for left in data_dir.glob(f'.{name}.unfinished.*'):
+      shutil.rmtree(left, ignore_errors=True)
     yield
   finally:
     lock.release()
+
+
+@contextlib.contextmanager
+def aside(data_dir: pathlib.Path, name: str) -> Iterator[pathlib.Path]:
+  """Yields an empty directory beside a data set, and removes it.
+
+  The next `sole_writer` of the data set removes that of a killed process.
+
+  Args:
+    data_dir: the directory of the prepared data sets.
+    name: the data set's name; the caller is its sole writer.
+  """
+  data_dir.mkdir(parents=True, exist_ok=True)
+  prefix = f'.{name}.unfinished.'
+  with tempfile.TemporaryDirectory(dir=data_dir, prefix=prefix) as directory:
+    yield pathlib.Path(directory)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,13 @@
 import csv
+import gzip
 import io
 import os
 import pathlib
+import shutil
+import signal
 import socket
+import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -12,6 +17,7 @@ from hypothesis import strategies as st
 from experiments.datasets import ag_news, ag_news_csv, preparation, source
 from experiments.foundation import errors
 
+ROOT = pathlib.Path(__file__).parents[2]
 SHARED = pathlib.Path(__file__).parents[3] / 'shared' / 'data' / 'ag_news_csv'
 EXPECTED = (
   'Expected ag_news_csv.tar.gz as published, or a directory with train.csv and '
@@ -250,6 +256,122 @@ def test_huge_archive(tmp_path, data_dir, monkeypatch):
   assert 'cannot be unpacked: more than 50,000 bytes.' in refusal(
     path, data_dir
   )
+
+
+def sparse_member(name, n_bytes):
+  """Returns an archive, of the GNU format, whose member is one hole."""
+  info = tarfile.TarInfo(name)
+  info.type = tarfile.GNUTYPE_SPARSE
+  header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+  # A piece of no bytes at the end, then the size of the whole.
+  header[386:398] = b'%011o\0' % n_bytes
+  header[483:495] = b'%011o\0' % n_bytes
+  header[148:156] = b' ' * 8
+  header[148:156] = b'%06o\0 ' % sum(header)
+  return bytes(header) + bytes(1024)
+
+
+@pytest.mark.parametrize(
+  ('n_bytes', 'reason'),
+  [
+    (1_200_000_000, 'more than 268,435,456 bytes.'),
+    (1_000_000, "'ag_news_csv/train.csv' is a sparse file."),
+  ],
+)
+def test_a_small_archive_that_holds_a_large_hole(
+  tmp_path, data_dir, monkeypatch, n_bytes, reason
+):
+  path = tmp_path / 'a.tar.gz'
+  path.write_bytes(
+    gzip.compress(sparse_member('ag_news_csv/train.csv', n_bytes))
+  )
+  assert path.stat().st_size < 250
+  with tarfile.open(path) as archive:
+    assert [member.size for member in archive] == [n_bytes]
+  written: list[None] = []
+  copy = shutil.copyfileobj
+  monkeypatch.setattr(
+    shutil, 'copyfileobj', lambda *args: written.append(copy(*args))
+  )
+  assert f'cannot be unpacked: {reason}' in refusal(path, data_dir)
+  assert not written
+
+
+def test_an_archive_of_many_members(tmp_path, data_dir):
+  members = [(tarfile.TarInfo(f'x{i}'), b'') for i in range(100)]
+  path = write_tar(tmp_path / 'a.tar.gz', members)
+  assert 'cannot be unpacked: more than 100 members.' in refusal(path, data_dir)
+
+
+@pytest.mark.parametrize('end', ['', '\n', '\r\n\n\n'])
+def test_a_byte_order_mark_and_empty_lines_at_the_end_are_no_rows(
+  tmp_path, data_dir, end
+):
+  marked = ('\ufeff' + TRAIN + end).encode()
+  copy = write_csv(tmp_path / 'copy', train=marked, test='\ufeff2,A,B')
+  imported = ag_news.prepare_ag_news(source_path=copy, data_dir=data_dir)
+  assert imported.n_examples == {'train': 4, 'test': 1}
+  assert load_with_tfds(data_dir)['train'] == sorted(ROWS['train'])
+
+
+def test_what_a_killed_import_left_is_removed(tmp_path, data_dir):
+  path = write_tar(tmp_path / 'a.tar.gz')
+  command = (
+    'import os, signal, sys\n'
+    'from experiments.datasets import ag_news, ag_news_csv\n'
+    'def kill(*args, **options):\n'
+    '  os.kill(os.getpid(), signal.SIGKILL)\n'
+    'ag_news_csv.read_rows = kill\n'
+    'ag_news.prepare_ag_news(source_path=sys.argv[1], data_dir=sys.argv[2])\n'
+  )
+  temporary = tmp_path / 'tmp'
+  temporary.mkdir()
+  killed = subprocess.run(
+    [sys.executable, '-c', command, str(path), str(data_dir)],
+    cwd=ROOT,
+    env={**os.environ, 'TMPDIR': str(temporary)},
+    capture_output=True,
+    check=False,
+  )
+  assert killed.returncode == -signal.SIGKILL
+  [left] = [p for p in data_dir.iterdir() if p.is_dir()]
+  assert (left / 'train.csv').is_file()
+  assert not list(temporary.iterdir())
+  ag_news.prepare_ag_news(source_path=path, data_dir=data_dir)
+  assert sorted(p.name for p in data_dir.iterdir()) == [
+    '.ag_news_subset.lock',
+    'ag_news_subset',
+  ]
+
+
+@pytest.mark.parametrize('is_published', [False, True])
+def test_the_command_counts_the_rows(
+  tmp_path, data_dir, capsys, monkeypatch, is_published
+):
+  from experiments.commands import prepare
+  from experiments.config import experiment, gin_config
+
+  if is_published:
+    monkeypatch.setattr(ag_news_csv, 'PUBLISHED', {'train': 4, 'test': 1})
+  config = gin_config.check(
+    gin_config.parse(
+      [str(ROOT / 'gin' / 'agnews.gin')], [f'DATA_DIR={str(data_dir)!r}']
+    )
+  )
+  copy = write_csv(tmp_path / 'copy')
+  prepare.prepare(experiment.resolve(config), str(copy))
+  lines = capsys.readouterr().out.splitlines()
+  assert lines[:2] == [
+    f'Prepared: {data_dir}/ag_news_subset/1.0.0',
+    'Rows: 4 train and 1 test',
+  ]
+  if is_published:
+    assert len(lines) == 2
+  else:
+    assert lines[2:] == [
+      'The published AG News has 120,000 train and 7,600 test: what is '
+      'measured on these rows cannot be compared with what is published.'
+    ]
 
 
 def test_other_files_in_an_archive_are_left_alone(tmp_path, data_dir):
