@@ -40,7 +40,11 @@ def main() -> None:
     from experiments.commands import compare_runs
 
     compare_runs.show(
-      FLAGS.output_dir, FLAGS.objective, FLAGS.format, FLAGS.plots
+      FLAGS.output_dir,
+      FLAGS.objective,
+      FLAGS.format,
+      FLAGS.plots,
+      FLAGS.top,
     )
   elif FLAGS.sweep:
     _sweep()

@@ -2,13 +2,12 @@
 
 import gzip
 import io
-import pathlib
 import pickle
 from typing import Any
 
 import numpy as np
 
-from experiments.foundation import files
+from experiments.foundation.directory import File
 
 # As trax compresses its own files. Weights only come out 7 % smaller, for 30 ms
 # a MB, so they are stored as they are.
@@ -16,11 +15,11 @@ _GZIP_LEVEL = 2
 _STORED = 0
 
 
-def write(path: pathlib.Path, model: Any, input_signature: Any) -> None:
+def write(file: File, model: Any, input_signature: Any) -> None:
   """Writes a model.
 
   Args:
-    path: model.pkl.gz; model.weights.npy.gz is written beside it.
+    file: model.pkl.gz; model.weights.npy.gz is written beside it.
     model: trax layer with weights.
     input_signature: shapes and dtypes of its inputs.
 
@@ -43,8 +42,8 @@ def write(path: pathlib.Path, model: Any, input_signature: Any) -> None:
   }
   for name, content, level in (
     ('model.weights.npy.gz', arrays.getvalue(), _STORED),
-    (path.name, pickle.dumps(description), _GZIP_LEVEL),
+    (file.name, pickle.dumps(description), _GZIP_LEVEL),
   ):
     # Without a time, so that equal models are equal files.
     compressed = gzip.compress(content, level, mtime=0)
-    files.write_atomic(path.with_name(name), compressed)
+    file.directory.file(name).write(compressed)

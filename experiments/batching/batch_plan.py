@@ -34,8 +34,8 @@ class PlannedBatch:
   """Which examples form a batch, and how long its rows are.
 
   Attributes:
-    bucket: Index into the batch sizes.
-    length: Length in tokens to which the rows are padded.
+    bucket: index into the batch sizes.
+    length: length in tokens to which the rows are padded.
     indices: int64 [batch], the examples in the order of the rows.
   """
 
@@ -49,12 +49,12 @@ class BucketSummary:
   """What falls into a bucket.
 
   Attributes:
-    boundary: Its greatest length in tokens; None for the overflow bucket.
-    length: Length in tokens to which full rows are padded; for the overflow
+    boundary: its greatest length in tokens; None for the overflow bucket.
+    length: length in tokens to which full rows are padded; for the overflow
       bucket that of its longest example.
-    batch_size: Rows of a batch.
-    n_examples: Examples of an epoch that fall into it.
-    padding: Share of padding, 0 to 1, if all rows have that length.
+    batch_size: rows of a batch.
+    n_examples: examples of an epoch that fall into it.
+    padding: share of padding, 0 to 1, if all rows have that length.
   """
 
   boundary: int | None
@@ -94,18 +94,18 @@ class BatchPlan:
 
     Args:
       lengths: int [n], length of each example in tokens.
-      boundaries: Increasing lengths in tokens, up to and including which an
+      boundaries: increasing lengths in tokens, up to and including which an
         example belongs to a bucket.
-      batch_sizes: Rows of a batch, for each bucket and then for what is longer
+      batch_sizes: rows of a batch, for each bucket and then for what is longer
         than the last boundary.
-      seed: Seeds the order of the examples; at least 0.
-      max_length: Longer examples are dropped; None keeps them.
-      min_length: Shorter examples are dropped; None keeps them.
-      strict_pad_on_len: Pad to the boundary even where every example of a batch
+      seed: seeds the order of the examples; at least 0.
+      max_length: longer examples are dropped; None keeps them.
+      min_length: shorter examples are dropped; None keeps them.
+      strict_pad_on_len: pad to the boundary even where every example of a batch
         is shorter than half of it; trax then pads to a power of two.
 
     Raises:
-      UserError: Not increasing boundaries, sizes that do not fit them, or no
+      UserError: not increasing boundaries, sizes that do not fit them, or no
         example that is kept.
     """
     buckets.check_buckets(boundaries, batch_sizes)
@@ -173,8 +173,8 @@ class BatchPlan:
     """Splits steps into runs of batches that have the same shape.
 
     Args:
-      start: First step.
-      stop: The step after the last.
+      start: first step.
+      stop: the step after the last.
 
     Yields:
       (bucket, first step, number of steps), as long as they can be: the next
@@ -204,8 +204,8 @@ class BatchPlan:
     """Returns the batches of a run, or of a part of one, stacked.
 
     Args:
-      first: Step of the first batch.
-      count: Number of steps, all in one of the `runs`.
+      first: step of the first batch.
+      count: number of steps, all in one of the `runs`.
 
     Returns:
       A PlannedBatch whose indices are int64 [count, batch].

@@ -37,18 +37,18 @@ class BatchStream:
   """An endless iterator over the batches of a plan, from any position.
 
   Attributes:
-    tokens: The examples.
-    plan: Their batches.
-    position: The step of the next batch; may be set.
+    tokens: the examples.
+    plan: their batches.
+    position: the step of the next batch; may be set.
   """
 
   def __init__(self, tokens, plan: BatchPlan, *, position: int = 0):
     """Starts at a position.
 
     Args:
-      tokens: The examples, `tokenization.Tokens`.
-      plan: Their batches.
-      position: Step of the first batch.
+      tokens: the examples, `tokenization.Tokens`.
+      plan: their batches.
+      position: step of the first batch.
     """
     self.tokens = tokens
     self.plan = plan
@@ -70,9 +70,9 @@ def gather(
   """Copies examples into a batch, or into several stacked ones.
 
   Args:
-    tokens: The examples, `tokenization.Tokens`.
+    tokens: the examples, `tokenization.Tokens`.
     indices: int64 [batch] or [count, batch], which of them.
-    length: Length in tokens of each row; none of them may be longer.
+    length: length in tokens of each row; none of them may be longer.
 
   Returns:
     inputs int32 [..., batch, length], 0 is padding; targets int32 [..., batch];
@@ -91,10 +91,10 @@ def gather_many(
   """Copies a run of batches, or a part of it; see `BatchPlan.runs`.
 
   Args:
-    tokens: The examples, `tokenization.Tokens`.
-    plan: Their batches.
-    first: Step of the first batch.
-    count: Number of steps.
+    tokens: the examples, `tokenization.Tokens`.
+    plan: their batches.
+    first: step of the first batch.
+    count: number of steps.
 
   Returns:
     inputs int32 [count, batch, length], targets int32 [count, batch] and
@@ -119,18 +119,18 @@ def single_pass(
   bucket is filled up with empty rows of weight 0.
 
   Args:
-    tokens: The examples, `tokenization.Tokens`.
-    boundaries: See `BatchPlan`.
-    batch_sizes: See `BatchPlan`.
-    max_length: Longer examples are left out; None keeps them.
-    min_length: Shorter examples are left out; None keeps them.
+    tokens: the examples, `tokenization.Tokens`.
+    boundaries: see `BatchPlan`.
+    batch_sizes: see `BatchPlan`.
+    max_length: longer examples are left out; None keeps them.
+    min_length: shorter examples are left out; None keeps them.
 
   Yields:
     inputs int32 [batch, length], 0 is padding; targets int32 [batch]; weights
     float32 [batch], 0 for filling; indices int64 [batch], -1 for filling.
 
   Raises:
-    UserError: Boundaries and sizes do not fit.
+    UserError: boundaries and sizes do not fit.
   """
   check_buckets(boundaries, batch_sizes)
   boundaries, batch_sizes = extend_buckets(boundaries, batch_sizes, max_length)

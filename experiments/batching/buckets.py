@@ -20,7 +20,7 @@ def bucket_of(lengths: np.ndarray, boundaries: Sequence[int]) -> np.ndarray:
 
   Args:
     lengths: int [n], in tokens.
-    boundaries: Increasing lengths in tokens.
+    boundaries: increasing lengths in tokens.
 
   Returns:
     int64 [n]; len(boundaries) is the overflow bucket.
@@ -59,9 +59,9 @@ def extend_buckets(
   here in its place; by itself a text is not padded.
 
   Args:
-    boundaries: Increasing lengths in tokens.
-    batch_sizes: Batch size of each bucket, the overflow bucket last.
-    longest: No text has more tokens; None if that is not known.
+    boundaries: increasing lengths in tokens.
+    batch_sizes: batch size of each bucket, the overflow bucket last.
+    longest: no text has more tokens; None if that is not known.
 
   Returns:
     Boundaries and batch sizes, whose overflow bucket has the size 1.
@@ -86,9 +86,9 @@ def padded_lengths(
 
   Args:
     longest: int [batches], length in tokens of the longest example of each.
-    boundaries: Increasing lengths in tokens.
-    bucket: Index of the bucket of these batches.
-    strict: Pad to the boundary always. Otherwise to a power of two, where all
+    boundaries: increasing lengths in tokens.
+    bucket: index of the bucket of these batches.
+    strict: pad to the boundary always. Otherwise to a power of two, where all
       examples are shorter than half of the boundary.
 
   Returns:

@@ -14,7 +14,13 @@ from absl import flags
 from absl import logging as absl_logging
 
 import experiments
-from experiments.foundation import log, system_errors, terminal, utf8
+from experiments.foundation import (
+  log,
+  processes,
+  system_errors,
+  terminal,
+  utf8,
+)
 from experiments.foundation.errors import UserError
 from experiments.foundation.signals import Interrupted, Terminated, end_command
 
@@ -36,6 +42,7 @@ def run(main: Callable[[], None], usage: str) -> int:
   signal.signal(signal.SIGTERM, end_command)
   try:
     try:
+      processes.check_platform()
       parse_flags(sys.argv, usage)
       main()
     finally:

@@ -9,7 +9,11 @@ from experiments.foundation.errors import UserError
 
 
 def show(
-  output_dir: str, objective: str | None, format_: str, plots: str | None
+  output_dir: str,
+  objective: str | None,
+  format_: str,
+  plots: str | None,
+  top: int,
 ) -> None:
   """Prints the table of the runs in a directory, and draws it.
 
@@ -18,6 +22,7 @@ def show(
     objective: the metric to sort by; None takes the sweep's, or the accuracy.
     format_: of `choices.FORMATS`.
     plots: a directory for pictures, or None.
+    top: how many configs of each data set are shown; 0 for all.
 
   Raises:
     UserError: there is no run, none has the objective, or the pictures cannot
@@ -35,4 +40,7 @@ def show(
       ) from error
     for path in paths:
       logging.info('Drawn: %s', path)
-  terminal.print_data(compare_tables.render(comparison, format_) + '\n')
+  table = compare_tables.render(
+    comparison, format_, width=terminal.width(), n_rows=top or None
+  )
+  terminal.print_data(f'{table}\n')

@@ -109,6 +109,13 @@ flags.DEFINE_string(
   None,
   'compare: a directory for pictures of the same. --plots=runs/agnews/plots',
 )
+flags.DEFINE_integer(
+  'top',
+  20,
+  'compare: how many configs the table shows, the best first; 0 for all. '
+  '--top=50',
+  lower_bound=0,
+)
 flags.DEFINE_bool('version', False, 'Show versions, and stop. --version')
 
 _NEEDED = {
@@ -142,6 +149,7 @@ _MODES_OF = {
   'format': ('compare',),
   'objective': ('compare',),
   'plots': ('compare',),
+  'top': ('compare',),
 }
 
 

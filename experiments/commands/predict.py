@@ -24,6 +24,7 @@ from experiments.foundation.errors import UserError
 from experiments.pipeline import prediction, run_config, saved_model
 from experiments.rundir import run_dir
 from experiments.text import tokenization
+from experiments.text.vocabulary_files import read_vocabulary
 
 _HINTS = {
   Format.JSON: (
@@ -58,9 +59,8 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
     experiment = run_config.load_experiment(directory)
     jax_setup.start_jax(cache_dir=cache.cache_dir())
     classifier, _ = saved_model.load_classifier(experiment, directory)
-    vocabulary = tokenization.load_vocabulary(
-      vocab_file=str(directory.vocabulary),
-      lower_case=experiment.text.lower_case,
+    vocabulary = read_vocabulary(
+      directory.vocabulary, lower_case=experiment.text.lower_case
     )
     labels = directory.read_run()['labels']
     text_keys = experiment.data.keys[:-1]

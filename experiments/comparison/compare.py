@@ -1,67 +1,69 @@
-"""Run directories side by side: one table of what differs and what came of it.
+"""Runs side by side: what differs between them, and what came of it.
 
-Reads only what runs have recorded, so that it needs neither JAX nor trax, and
-is quick for a thousand runs.
+What was measured on different data sets or splits is kept apart. Runs of one
+config that differ in the seed alone are one group, whose mean counts.
 """
 
+import collections
 import dataclasses
-import fcntl
 import math
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from experiments.comparison import run_reader
+from experiments.comparison.run_reader import Run
+from experiments.foundation import plain_text
 from experiments.foundation.errors import UserError
-from experiments.rundir import run_dir, sweep_file
+from experiments.rundir import sweep_file
 
 DEFAULT_OBJECTIVE = 'accuracy'
 # Metrics of which less is better; of all others more is.
 _MINIMIZED = ('cross_entropy', 'loss', 'error')
-_SEED = 'SEED'
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-  """What a run directory says.
-
-  Attributes:
-    name: its path below the directory that is compared.
-    path: its directory.
-    bindings: gin text by name, e.g. 'LEARNING_RATE' to '0.003'; all that the
-      run consumed.
-    overrides: names of those that the command line bound.
-    status: as in run.json; 'interrupted' for a run whose process has gone.
-    steps: training steps done.
-    seconds: time taken; None if it is not known.
-    metrics: exact metrics that are single numbers, by name.
-    error: what went wrong, or None.
-  """
-
-  name: str
-  path: pathlib.Path
-  bindings: Mapping[str, str]
-  overrides: tuple[str, ...]
-  status: str
-  steps: int
-  seconds: float | None
-  metrics: Mapping[str, float]
-  error: str | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-  """Runs that differ in SEED alone.
+  """Runs that differ in their seed alone.
 
   Attributes:
-    runs: at least one.
+    runs: at least one, best first.
+    bindings: by column of the section, what they have in common.
     means: of each metric over the runs that have it.
     standard_errors: of each mean; NaN where one run has the metric.
   """
 
   runs: tuple[Run, ...]
+  bindings: Mapping[str, str]
   means: Mapping[str, float]
   standard_errors: Mapping[str, float]
+
+  @property
+  def name(self) -> str:
+    """The name of the best run."""
+    return self.runs[0].name
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+  """Runs that are measured on the same examples.
+
+  Attributes:
+    dataset: such as 'bbc_news:1.0.0'; '' if unknown.
+    split: such as 'test' or 'train[80%:]'; '' if unknown.
+    n_examples: the most that a run is measured on; None for nothing measured.
+    runs: sorted by the objective; those without it last.
+    groups: the same, best mean first.
+    columns: names of the bindings that differ, the seed's not among them.
+  """
+
+  dataset: str
+  split: str
+  n_examples: int | None
+  runs: tuple[Run, ...]
+  groups: tuple[Group, ...]
+  columns: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,89 +71,29 @@ class Comparison:
   """Runs, best first.
 
   Attributes:
-    runs: sorted by the objective; those without it last.
-    columns: names of the bindings that differ.
+    sections: at least one, that of the most runs first.
     metrics: names of the metrics, the objective first.
     objective: the metric that is sorted by.
     is_minimized: whether less of it is better.
-    groups: the same runs grouped over seeds, best mean first; empty if no two
-      runs differ in SEED alone.
   """
 
-  runs: tuple[Run, ...]
-  columns: tuple[str, ...]
+  sections: tuple[Section, ...]
   metrics: tuple[str, ...]
   objective: str
   is_minimized: bool
-  groups: tuple[Group, ...]
 
+  @property
+  def runs(self) -> list[Run]:
+    """All runs, section by section."""
+    return [run for section in self.sections for run in section.runs]
 
-def find_runs(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
-  """Returns the run directories in and below a directory, sorted by path."""
-  found, waiting = [], [os.fspath(directory)]
-  while waiting:
-    path = waiting.pop()
-    try:
-      with os.scandir(path) as entries:
-        inside = list(entries)
-    except NotADirectoryError:
-      continue
-    if any(entry.name in ('config.gin', 'run.json') for entry in inside):
-      found.append(pathlib.Path(path))
-      continue
-    waiting += [
-      entry.path
-      for entry in inside
-      if entry.is_dir(follow_symlinks=False) and entry.name[0] != '.'
-    ]
-  return sorted(found)
-
-
-def read_run(path: pathlib.Path, name: str) -> Run:
-  """Reads one run directory.
-
-  Args:
-    path: the directory.
-    name: what to call it.
-
-  Raises:
-    UserError: its run.json is damaged.
-  """
-  directory = run_dir.RunDir(path)
-  run = directory.read_run()
-  status = run.get('status', run_dir.INTERRUPTED)
-  if status == run_dir.RUNNING and not is_locked(directory):
-    status = run_dir.INTERRUPTED
-  return Run(
-    name=name,
-    path=path,
-    bindings=_read_bindings(directory.config),
-    overrides=tuple(run.get('overrides', {})),
-    status=status,
-    steps=run.get('steps') or 0,
-    seconds=run.get('seconds'),
-    metrics={
-      key: float(value)
-      for key, value in (run.get('metrics') or {}).items()
-      if isinstance(value, float)
-    },
-    error=run.get('error'),
-  )
-
-
-def is_locked(directory: run_dir.RunDir) -> bool:
-  """Tells whether a process is writing in a run directory."""
-  try:
-    descriptor = os.open(directory.lock, os.O_RDONLY)
-  except OSError:
-    return False
-  try:
-    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-  except BlockingIOError:
-    return True
-  finally:
-    os.close(descriptor)
-  return False
+  @property
+  def columns(self) -> list[str]:
+    """The names of the bindings that differ anywhere, the seed's at the end."""
+    names = [name for section in self.sections for name in section.columns]
+    if any(len(g.runs) > 1 for x in self.sections for g in x.groups):
+      names.append(run_reader.SEED)
+    return list(dict.fromkeys(names))
 
 
 def read_objective(
@@ -182,20 +124,23 @@ def compare(
     UserError: there is no run, or no run has the objective though some have
       metrics.
   """
-  paths = find_runs(directory) if os.path.isdir(directory) else []
+  paths = run_reader.find_runs(directory) if os.path.isdir(directory) else []
   if not paths:
     raise UserError(
       f'--output_dir={directory}: there is no run in it. Give a directory of '
       'runs, e.g. runs/agnews.'
     )
   directory = pathlib.Path(directory)
-  runs = [read_run(path, str(path.relative_to(directory))) for path in paths]
+  runs = [
+    run_reader.read_run(path, str(path.relative_to(directory)))
+    for path in paths
+  ]
   found, is_minimized = read_objective(directory)
   known = sorted({metric for run in runs for metric in run.metrics})
   if objective and known and objective not in known:
     raise UserError(
       f'--objective={objective}: no run has this metric. There are '
-      f'{", ".join(known)}.'
+      f'{", ".join(map(plain_text.escape_line, known))}.'
     )
   if objective and objective != found:
     is_minimized = None
@@ -208,11 +153,10 @@ def compare_runs(
   """Compares runs.
 
   Args:
-    runs: in any order.
+    runs: in any order, at least one.
     objective: the metric to sort by.
     is_minimized: whether less is better; None goes by the metric's name.
   """
-  runs = list(runs)
   if is_minimized is None:
     is_minimized = minimized_by_name(objective)
   sign = 1 if is_minimized else -1
@@ -221,20 +165,37 @@ def compare_runs(
     value = values.get(objective, math.nan)
     return math.inf if math.isnan(value) else sign * value
 
-  runs.sort(key=lambda run: (order(run.metrics), run.name))
-  metrics = sorted(
-    {metric for run in runs for metric in run.metrics},
-    key=lambda metric: (metric != objective, metric),
-  )
-  groups = _groups(runs)
-  groups.sort(key=lambda group: order(group.means))
+  runs = sorted(runs, key=lambda run: (order(run.metrics), run.name))
+  sections = []
+  for (dataset, split), members in _by_data(runs).items():
+    columns, groups = _columns(members), _groups(members)
+    sections.append(
+      Section(
+        dataset=dataset,
+        split=split,
+        n_examples=max((run.n_examples or 0 for run in members), default=0)
+        or None,
+        runs=tuple(members),
+        groups=tuple(
+          sorted(
+            (_group(each, columns) for each in groups),
+            key=lambda group: order(group.means),
+          )
+        ),
+        columns=tuple(columns),
+      )
+    )
+  sections.sort(key=lambda x: (-len(x.runs), x.dataset, x.split))
   return Comparison(
-    runs=tuple(runs),
-    columns=tuple(_differing(runs)),
-    metrics=tuple(metrics),
+    sections=tuple(sections),
+    metrics=tuple(
+      sorted(
+        {metric for run in runs for metric in run.metrics},
+        key=lambda metric: (metric != objective, metric),
+      )
+    ),
     objective=objective,
     is_minimized=is_minimized,
-    groups=tuple(groups) if any(len(g.runs) > 1 for g in groups) else (),
   )
 
 
@@ -243,50 +204,70 @@ def minimized_by_name(metric: str) -> bool:
   return any(word in metric.lower() for word in _MINIMIZED)
 
 
-def _read_bindings(path: pathlib.Path) -> dict[str, str]:
-  """Reads config.gin, in which every binding is one line."""
-  try:
-    lines = path.read_text(encoding='utf-8-sig').splitlines()
-  except FileNotFoundError:
-    return {}
-  pairs = (line.partition(' = ') for line in lines)
-  return {name: value for name, equals, value in pairs if equals}
+def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
+  """Returns runs by the data set and the split that they are measured on.
+
+  A run that ended before its data were open knows the name of its data set
+  alone, not the version, and one that never began not even that: they stand
+  with the others.
+  """
+  known = collections.Counter(
+    (run.dataset, run.split) for run in runs if run.n_examples
+  )
+  names = {
+    (data.partition(':')[0], split): (data, split) for data, split in known
+  }
+  most = max(known, key=known.__getitem__, default=('', ''))
+  found: dict[tuple[str, str], list[Run]] = {}
+  for run in runs:
+    data = run.dataset, run.split
+    if not run.dataset:
+      data = most
+    elif data not in known:
+      data = names.get((run.dataset.partition(':')[0], run.split), data)
+    found.setdefault(data, []).append(run)
+  return found
 
 
-def _differing(runs: Sequence[Run]) -> list[str]:
+def _columns(runs: Sequence[Run]) -> list[str]:
   """Returns the names of bindings that tell runs apart.
 
-  A name that some runs lack, such as a parameter of another model's, counts if
-  its values differ, or if the command line bound it.
+  Where all runs bind a parameter to the same macro the macro is named, else the
+  parameter. A name that some runs lack, such as a parameter of another model's,
+  counts if its values differ, or if the command line bound it.
   """
   values: dict[str, set[str]] = {}
+  macros: dict[str, set[str | None]] = {}
   for run in runs:
-    for name, value in run.bindings.items():
+    for name, value in run.settings.items():
       values.setdefault(name, set()).add(value)
+      macros.setdefault(name, set()).add(run.macros.get(name))
+  named = [name for run in runs for name in run.bindings]
   overridden = {name for run in runs for name in run.overrides}
-  return [
-    name
-    for name, found in values.items()
-    if len(found) > 1
-    or (name in overridden and any(name not in run.bindings for run in runs))
-  ]
+  found = set()
+  for name, different in values.items():
+    shown = name
+    if len(macros[name]) == 1:
+      shown = next(iter(macros[name])) or name
+    is_missing = any(name not in run.bindings for run in runs)
+    if len(different) > 1 or (is_missing and overridden & {name, shown}):
+      found.add(shown)
+  # In the order of config.gin.
+  return [name for name in dict.fromkeys(named) if name in found]
 
 
-def _groups(runs: Iterable[Run]) -> list[Group]:
-  by_bindings: dict[tuple, list[Run]] = {}
+def _groups(runs: Sequence[Run]) -> list[list[Run]]:
+  """Returns runs that differ in their seed alone, a list for each config."""
+  by_settings: dict[Any, dict[Any, Run]] = {}
   for run in runs:
-    key = tuple(sorted((k, v) for k, v in run.bindings.items() if k != _SEED))
-    by_bindings.setdefault(key, []).append(run)
-  # A seed that was run twice is one sample.
-  return [
-    _group(
-      list({run.bindings.get(_SEED): run for run in members[::-1]}.values())
-    )
-    for members in by_bindings.values()
-  ]
+    # Of a run without a config, nothing is known but its name.
+    key = tuple(sorted(run.settings.items())) if run.bindings else run.name
+    # A seed that was run twice is one sample.
+    by_settings.setdefault(key, {}).setdefault(run.seed, run)
+  return [list(by_seed.values()) for by_seed in by_settings.values()]
 
 
-def _group(runs: Sequence[Run]) -> Group:
+def _group(runs: Sequence[Run], columns: Sequence[str]) -> Group:
   means, errors = {}, {}
   for metric in dict.fromkeys(m for run in runs for m in run.metrics):
     values = [run.metrics[metric] for run in runs if metric in run.metrics]
@@ -296,7 +277,13 @@ def _group(runs: Sequence[Run]) -> Group:
     if n > 1:
       variance = math.fsum((v - mean) ** 2 for v in values) / (n - 1)
       errors[metric] = math.sqrt(variance / n)
-  return Group(tuple(runs), means, errors)
+  bindings = runs[0].bindings
+  return Group(
+    tuple(runs),
+    {name: bindings[name] for name in columns if name in bindings},
+    means,
+    errors,
+  )
 
 
 def to_json(comparison: Comparison) -> dict[str, Any]:
@@ -311,12 +298,14 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
   return {
     'objective': comparison.objective,
     'direction': 'minimize' if comparison.is_minimized else 'maximize',
-    'columns': list(comparison.columns),
+    'columns': comparison.columns,
     'runs': [
       {
         'name': run.name,
+        'dataset': section.dataset,
+        'split': section.split,
         'bindings': {
-          name: run.bindings.get(name) for name in comparison.columns
+          name: run.shown_binding(name) for name in comparison.columns
         },
         'status': run.status,
         'steps': run.steps,
@@ -324,14 +313,18 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         'metrics': plain(run.metrics),
         'error': run.error,
       }
-      for run in comparison.runs
+      for section in comparison.sections
+      for run in section.runs
     ],
     'groups': [
       {
+        'dataset': section.dataset,
+        'split': section.split,
         'runs': [run.name for run in group.runs],
         'means': plain(group.means),
         'standard_errors': plain(group.standard_errors),
       }
-      for group in comparison.groups
+      for section in comparison.sections
+      for group in section.groups
     ],
   }

@@ -3,12 +3,15 @@
 import ast
 import math
 import pathlib
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.comparison.compare import Comparison, Run
+from experiments.comparison import run_reader
+from experiments.comparison.compare import Comparison, Section
+from experiments.comparison.run_reader import Run
 from experiments.foundation import files
-from experiments.rundir import metric_log, run_dir
+from experiments.rundir import metric_log, run_dir, run_names
 
 # Sampled evaluations that come nearest to an exact metric.
 _SAMPLED = {'cross_entropy': 'metrics/CrossEntropyLoss'}
@@ -18,6 +21,9 @@ _MOST_NAMES_ON_AXIS = 12
 _MOST_NUMBERS_ON_AXIS = 6
 # How far lines through the same value are spread, as a share of the axis.
 _SPREAD = 0.04
+# Runs of neighbouring values of which a median is drawn, and how many medians.
+_LEAST_IN_PART = 5
+_MOST_PARTS = 8
 _PANEL_INCHES = (4.2, 3.4)
 _DPI = 110
 
@@ -29,31 +35,42 @@ def write_plots(
 
   Args:
     comparison: of any runs.
-    directory: made if missing; pictures of the same names are replaced.
+    directory: made if missing; pictures of the same names are replaced. Where
+      runs are measured on several data sets or splits, each has a directory of
+      its own in it.
 
   Returns:
     The files: `steps.png`, the sampled metric and the training loss against
     step; `values.png`, the objective against each binding that differs; and,
     for three of these and more, `parallel.png`. Lines are dark for the best.
   """
-  directory.mkdir(parents=True, exist_ok=True)
-  pictures = {'steps.png': _steps(comparison)}
-  measured = [r for r in comparison.runs if _objective(comparison, r)]
+  paths = []
+  for section in comparison.sections:
+    within = directory
+    if len(comparison.sections) > 1:
+      within /= run_names.safe_name(f'{section.dataset},{section.split}')
+    within.mkdir(parents=True, exist_ok=True)
+    for name, figure in _pictures(comparison, section).items():
+      path = within / name
+      files.write_atomic(path, _png(figure))
+      paths.append(path)
+  return paths
+
+
+def _pictures(comparison: Comparison, section: Section) -> dict[str, Any]:
+  """Returns the figures of a section by the names of their files."""
+  pictures = {'steps.png': _steps(comparison, section)}
+  measured = [r for r in section.runs if _objective(comparison, r)]
   columns = [
     name
-    for name in comparison.columns
-    if name != 'SEED' and len({run.bindings.get(name) for run in measured}) > 1
+    for name in section.columns
+    if len({run.bindings.get(name) for run in measured}) > 1
   ]
   if columns:
     pictures['values.png'] = _values(comparison, measured, columns)
   if len(columns) >= 3:
     pictures['parallel.png'] = _parallel(comparison, measured, columns)
-  paths = []
-  for name, figure in pictures.items():
-    path = directory / name
-    files.write_atomic(path, _png(figure))
-    paths.append(path)
-  return paths
+  return pictures
 
 
 def _objective(comparison: Comparison, run: Run) -> bool:
@@ -91,22 +108,25 @@ def _key(comparison: Comparison) -> str:
   return f'the darker, the {best} the {comparison.objective}'
 
 
-def _label(comparison: Comparison, run: Run) -> str:
+def _label(names: Sequence[str], run: Run) -> str:
   values = [
-    f'{name}={run.bindings[name]}'
-    for name in comparison.columns
-    if name in run.bindings
+    f'{name}={value}'
+    for name in names
+    if (value := run.shown_binding(name)) is not None
   ]
   # The longest that a legend has room for.
   return (', '.join(values) or run.name)[:60]
 
 
-def _steps(comparison: Comparison):
+def _steps(comparison: Comparison, section: Section):
   sampled = _SAMPLED.get(comparison.objective, _USUAL)
   panels = [('eval', sampled), ('train', 'training/loss')]
   picture, axes = _figure(len(panels))
-  colours = _colours(len(comparison.runs))
-  for run, colour in zip(comparison.runs, colours, strict=True):
+  colours = _colours(len(section.runs))
+  names = [*section.columns]
+  if len(section.groups) < len(section.runs):
+    names.append(run_reader.SEED)
+  for run, colour in zip(section.runs, colours, strict=True):
     found = metric_log.read_records(run_dir.RunDir(run.path).metrics)
     for (split, metric), panel in zip(panels, axes, strict=True):
       points = [
@@ -118,7 +138,7 @@ def _steps(comparison: Comparison):
         panel.plot(
           *zip(*points, strict=True),
           color=colour,
-          label=_label(comparison, run),
+          label=_label(names, run),
           marker='.',
           linewidth=1.2,
         )
@@ -126,7 +146,7 @@ def _steps(comparison: Comparison):
     panel.set_xlabel('step')
     panel.set_title(f'{split}: {metric}', fontsize=10)
     panel.grid(alpha=0.3)
-  if axes[0].lines and len(comparison.runs) <= _MOST_IN_LEGEND:
+  if axes[0].lines and len(section.runs) <= _MOST_IN_LEGEND:
     axes[0].legend(fontsize=6)
   picture.supxlabel(_key(comparison), fontsize=8)
   return picture
@@ -142,16 +162,51 @@ def _values(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
       by_value.setdefault(x, []).append(run.metrics[comparison.objective])
     for x, values in by_value.items():
       panel.plot([x] * len(values), values, 'o', color='tab:blue', alpha=0.5)
-    xs = sorted(by_value)
-    means = [math.fsum(by_value[x]) / len(by_value[x]) for x in xs]
-    style = '-' if scale.is_numeric else ''
-    panel.plot(xs, means, style, color='tab:orange', marker='_', label='mean')
+    _draw_medians(panel, by_value, scale)
     scale.put_on(panel.xaxis, panel.set_xscale)
     panel.set_xlabel(name)
     panel.set_ylabel(comparison.objective)
     panel.grid(alpha=0.3)
-  axes[0].legend(fontsize=7)
+    if panel.get_legend_handles_labels()[1]:
+      panel.legend(fontsize=7)
   return picture
+
+
+def _draw_medians(panel, by_value: dict[float, list[float]], scale: '_Scale'):
+  """Draws the median of each value that several runs have.
+
+  Where a search has drawn the values, each is one run's: a line through them
+  would go up and down with the other settings. Then runs of neighbouring values
+  are taken together, where there are enough of them.
+
+  Args:
+    panel: the axes.
+    by_value: what runs reached, by the place of their value.
+    scale: of the values.
+  """
+  xs = sorted(by_value)
+  points = [(x, by_value[x]) for x in xs if len(by_value[x]) > 1]
+  label = 'median'
+  if 2 * len(points) < len(xs):
+    n_parts = sum(map(len, by_value.values())) // _LEAST_IN_PART
+    if not scale.is_numeric or n_parts < 2:
+      return
+    size = math.ceil(len(xs) / min(n_parts, _MOST_PARTS))
+    points = []
+    for start in range(0, len(xs), size):
+      near = xs[start : start + size]
+      values = [value for x in near for value in by_value[x]]
+      points.append((statistics.median(near), values))
+    label = f'median of {size} neighbours'
+  style = '-' if scale.is_numeric else ''
+  panel.plot(
+    [x for x, _ in points],
+    [statistics.median(values) for _, values in points],
+    style,
+    color='tab:orange',
+    marker='_',
+    label=label,
+  )
 
 
 def _parallel(comparison: Comparison, runs: Sequence[Run], columns: list[str]):

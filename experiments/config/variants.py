@@ -263,9 +263,17 @@ class _Shape:
 
   def _decides(self) -> bool:
     """Tells whether what a flag says may leave a parameter without effect."""
-    consumed = self._resolved.consumed
+    scopes = self._resolved.consumed.overridden
+    overridden = overrides.Overridden(self._resolved.given)
+
+    def is_excused_by_value(key: Key) -> bool:
+      # A macro that has its effect elsewhere excuses every value.
+      return key in scopes and not isinstance(
+        overridden.excuse(scopes[key], key), str
+      )
+
     return any(
-      binding.key in consumed.overridden
+      is_excused_by_value(binding.key)
       or overrides.decides_by_value(*binding.key[1:])
       for binding in [*self._joint, *itertools.chain(*self._single)]
     )

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import os
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from absl import logging
-
 from experiments.datasets import ag_news_csv, preparation, source, storage
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _write(
     }
     preparation.generate(builder)
     if _prepared_checksums(unfinished) != wanted:
-      raise errors.UserError(
+      raise UserError(
         'The rows of --source changed while they were being read; nothing was '
         'written. Start again.'
       )
@@ -128,7 +127,7 @@ def _refuse_other_rows(
     name: ' and '.join(f'{each.n_rows:,} {split}' for split, each in of.items())
     for name, of in (('found', found), ('wanted', wanted))
   }
-  raise errors.UserError(
+  raise UserError(
     f'{str(path)!r} already holds other rows: {rows["found"]}; --source has '
     f'{rows["wanted"]}.\nDelete that directory to replace them, or bind '
     'another DATA_DIR.'

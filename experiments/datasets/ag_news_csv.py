@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from experiments.datasets import preparation
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 CLASS_NAMES = ('World', 'Sports', 'Business', 'Sci/Tech')
 SPLITS = ('train', 'test')
@@ -73,7 +73,7 @@ def open_files(
     yield _files_in(source, shown_as=str(source))
     return
   if not source.is_file():
-    raise errors.UserError(
+    raise UserError(
       f'--source {str(source)!r}: no such file or directory.\n{_expected()}'
     )
   _unpack(source, aside)
@@ -143,8 +143,8 @@ def _check(columns: list[str]) -> Row:
   return Row(_CLASS_IDS[label], title, description)
 
 
-def _refused(file: CsvFile, row: int, reason: str) -> errors.UserError:
-  return errors.UserError(
+def _refused(file: CsvFile, row: int, reason: str) -> UserError:
+  return UserError(
     f'{file.shown_as}:{row}: {reason}.\nNothing was written. {_expected()}'
   )
 
@@ -158,16 +158,14 @@ def _files_in(directory: pathlib.Path, shown_as: str) -> dict[str, CsvFile]:
   }
   for file in files.values():
     if not file.path.is_file():
-      raise errors.UserError(
-        f'--source: no file {file.shown_as!r}.\n{_expected()}'
-      )
+      raise UserError(f'--source: no file {file.shown_as!r}.\n{_expected()}')
   class_file = directory / _CLASS_FILE
   if class_file.is_file():
     names = tuple(
       class_file.read_text(encoding='utf-8-sig', errors='replace').split()
     )
     if names != CLASS_NAMES:
-      raise errors.UserError(
+      raise UserError(
         f'{shown_as}/{_CLASS_FILE} names the classes '
         f'{", ".join(names[:8])}; expected {", ".join(CLASS_NAMES)}.'
       )
@@ -227,14 +225,14 @@ def _too_large() -> tarfile.TarError:
   return tarfile.TarError(f'more than {MAX_UNPACKED_BYTES:,} bytes')
 
 
-def _bad_archive(source: pathlib.Path, reason: str) -> errors.UserError:
+def _bad_archive(source: pathlib.Path, reason: str) -> UserError:
   with open(source, 'rb') as file:
     start = file.read(512).lstrip().lower()
     file.seek(0)
     sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
   if start.startswith((b'<!doctype', b'<html', b'<')):
     reason = 'it is a web page, not the archive'
-  return errors.UserError(
+  return UserError(
     f'--source {str(source)!r} cannot be unpacked: {reason}.\n'
     f'It has {source.stat().st_size:,} bytes, sha256 {sha256}; the published '
     f'archive has {preparation.AG_NEWS_BYTES:,} and '

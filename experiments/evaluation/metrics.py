@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments.evaluation import calibration
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 # exp() of float32 log-probabilities sums to 1 within 1e-6 for a few classes and
 # within 1e-4 for ten thousand.
@@ -185,7 +185,7 @@ def _check_arrays(
   if not np.issubdtype(targets.dtype, np.integer):
     raise ValueError(f'targets are {targets.dtype}, expected an int dtype')
   if not targets.size:
-    raise errors.UserError(
+    raise UserError(
       f'nothing to evaluate: {n_dropped} examples were dropped as too long '
       'and none is left. Raise MAX_LENGTH or evaluate another split.'
     )
@@ -203,7 +203,7 @@ def _check_normalised(log_probs: np.ndarray) -> None:
   # Negated so that NaN is caught as well.
   wrong = np.flatnonzero(~(np.abs(sums - 1) <= _NORMALISATION_TOLERANCE))
   if wrong.size:
-    raise errors.UserError(
+    raise UserError(
       f"the model's outputs are not log-probabilities: for {wrong.size} of "
       f'{len(sums)} examples the classes sum to something else than 1 '
       f'(example {wrong[0]}: {sums[wrong[0]]:.6g}).\n'

@@ -6,7 +6,9 @@ prints it: the log, results, errors, tracebacks, warnings, other libraries.
 """
 
 import contextlib
+import math
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -15,6 +17,8 @@ from experiments.foundation import plain_text, system_errors
 
 # File descriptors.
 _STDOUT, _STDERR = 1, 2
+
+_LEAST_WIDTH = 80
 
 
 class Stream:
@@ -119,6 +123,16 @@ def stdout_to_stderr() -> Iterator[None]:
       stack.callback(os.dup2, kept, _STDOUT)
       stack.callback(flush)
     yield
+
+
+def width() -> float:
+  """Returns how many characters a line of stdout has; infinity in a pipe.
+
+  A terminal that is narrower than 80 breaks the lines itself.
+  """
+  if not sys.stdout.isatty():
+    return math.inf
+  return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
 def discard_stdout() -> None:

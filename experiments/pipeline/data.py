@@ -12,8 +12,10 @@ from experiments.batching.buckets import extend_buckets
 from experiments.config.experiment import DataConfig, Experiment, TextConfig
 from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.text import tokenization
+from experiments.text.vocabulary_files import read_vocabulary
 from experiments.training.context import Keep, keep_nothing
 
 
@@ -45,7 +47,7 @@ def open_data(
   experiment: Experiment,
   *,
   cache_dir: pathlib.Path,
-  vocabulary_path: pathlib.Path | None = None,
+  run_vocabulary: File | None = None,
   keep: Keep = keep_nothing,
 ) -> Data:
   """Opens data set and vocabulary, and tokenizes what is not in the cache.
@@ -54,7 +56,7 @@ def open_data(
     experiment: what to open.
     cache_dir: where what is known of data sets, built vocabularies and token
       ids are kept.
-    vocabulary_path: the vocabulary of a run directory; None: the experiment's.
+    run_vocabulary: the vocabulary of a run directory; None: the experiment's.
     keep: gives what an earlier run has opened.
 
   Raises:
@@ -66,10 +68,8 @@ def open_data(
     ('source', experiment.data, cache_dir),
     lambda: open_source(experiment.data, cache_dir=cache_dir),
   )
-  if vocabulary_path:
-    vocabulary = tokenization.load_vocabulary(
-      vocab_file=str(vocabulary_path), lower_case=text.lower_case
-    )
+  if run_vocabulary:
+    vocabulary = read_vocabulary(run_vocabulary, lower_case=text.lower_case)
   else:
     vocab_size = experiment.model.vocab_size
     vocabulary = keep(
@@ -114,6 +114,8 @@ def open_source(
   if source is None:
     tensorflow_start.import_tensorflow()
     source = datasets.open_source(**arguments)
+    # Before texts are read for a vocabulary, and then for their token ids.
+    source.check_labels()
     known_datasets.remember(arguments, source, cache_dir)
   return source
 
@@ -229,7 +231,7 @@ def _tokenized(
         '%d of %d %s examples are cut to their first %d tokens',
         each.n_cut,
         len(each),
-        split,
+        source.splits[split],
         each.max_length,
       )
   tokens.setdefault('validation', tokens['test'])

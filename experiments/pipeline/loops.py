@@ -62,7 +62,7 @@ def make_loop(
         '%d of %d %s examples are outside of the length limits and left out',
         stream.plan.n_dropped,
         stream.plan.n_dropped + stream.plan.n_kept,
-        split,
+        data.source.splits[split],
       )
   sample = empty_batch(experiment.buckets)
   return loop.Loop(

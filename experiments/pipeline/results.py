@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from experiments.config.experiment import EvaluationConfig
 from experiments.evaluation import metrics
+from experiments.foundation.errors import UserError
 from experiments.reporting import report
 from experiments.rundir import run_dir
 
@@ -37,15 +38,17 @@ def read_results(directory: run_dir.RunDir) -> Results:
     directory: of the run.
   """
   run = directory.read_run()
-  path = directory.report / 'predictions.jsonl'
+  file = directory.report.file('predictions.jsonl')
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
-    text = path.read_text(encoding='utf-8-sig') if path.is_file() else ''
+    text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
     lines = text.split('\n')
     examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+  except UserError:
+    raise
   except (TypeError, ValueError) as error:
-    logging.warning('%s is damaged: %s', path, error)
+    logging.warning('%s is damaged: %s', file, error)
   return Results(
     metrics.Evaluation.from_dict(run['metrics']),
     examples,

@@ -54,7 +54,11 @@ def evaluate_run(
   log_probs, kept = classifier.log_probs(data.test)
   n_dropped = int(np.sum(~kept))
   if n_dropped:
-    logging.info('%d test examples are too long and left out', n_dropped)
+    logging.info(
+      '%d %s examples are too long and left out',
+      n_dropped,
+      data.source.splits['test'],
+    )
   outcome = {
     'log_probs': log_probs[kept],
     'targets': np.asarray(data.test.labels)[kept],
@@ -98,9 +102,9 @@ def evaluate_run(
   with tensorboard.EventWriter(events) as writer:
     writer.scalars(values, step)
     for name in _PICTURES:
-      png = (directory.report / f'{name}.png').read_bytes()
+      png = directory.report.file(f'{name}.png').read_bytes()
       writer.image(name, png, step)
-    markdown = (directory.report / 'predictions.md').read_text(
+    markdown = directory.report.file('predictions.md').read_text(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import logging
-import os
 import pathlib
 import time
 import traceback
@@ -12,7 +11,7 @@ from collections.abc import Iterator
 from experiments.backend import jax_setup
 from experiments.config import gin_config
 from experiments.config.experiment import Experiment
-from experiments.foundation import cache, files
+from experiments.foundation import cache
 from experiments.foundation.errors import EndOfRun, UserError
 from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.pipeline import (
@@ -101,7 +100,7 @@ def evaluate(output_dir: pathlib.Path) -> Results:
   cache_dir = cache.cache_dir()
   jax_setup.start_jax(cache_dir=cache_dir)
   data = open_data(
-    experiment, cache_dir=cache_dir, vocabulary_path=directory.vocabulary
+    experiment, cache_dir=cache_dir, run_vocabulary=directory.vocabulary
   )
   classifier, step = saved_model.load_classifier(experiment, directory)
   with directory.locked():
@@ -124,7 +123,7 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
   Raises:
     UserError: the directory holds a run with another config, or other files.
   """
-  if not os.path.isfile(directory.config):
+  if not directory.config.is_file():
     if not directory.is_free():
       raise UserError(
         f'--output_dir={directory.path}: not empty, and no run directory (it '
@@ -176,7 +175,10 @@ def _start_run(
   }
   run = directory.read_run()
   for what, now in identity.items():
-    if run.get(what, now) != now and any(directory.checkpoints.glob('*.npz')):
+    if (
+      run.get(what, now) != now
+      and checkpoints.Checkpoints(directory.checkpoints).steps()
+    ):
       raise UserError(
         f'--output_dir={directory.path}: the {what} changed since the run '
         'was started, so it cannot go on.\nPut it back, choose another '
@@ -199,7 +201,7 @@ def _start_run(
     error=None,
     **run_dir.provenance(),
   )
-  files.write_atomic(directory.config, experiment.config.text)
+  directory.config.write(experiment.config.text)
 
 
 @contextlib.contextmanager
@@ -295,8 +297,8 @@ def _session(
   """Writes for TensorBoard what a run is, and at last how it has ended."""
   start = time.time()
   config = experiment.config
-  run_events.take_back(directory.path, [])
-  with tensorboard.EventWriter(directory.path) as writer:
+  run_events.take_back(directory.root, [])
+  with tensorboard.EventWriter(directory.root) as writer:
     writer.session_start(
       tensorboard.run_hparams(config.macros, config.overrides),
       start_time=start,

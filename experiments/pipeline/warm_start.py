@@ -62,7 +62,7 @@ def _of_run(
   path: pathlib.Path, data: Data, models: Models, where: str
 ) -> Start | None:
   directory = run_dir.RunDir(path)
-  if not os.path.isfile(directory.config):
+  if not directory.config.is_file():
     raise UserError(f'{where}: no run directory (it has no config.gin).')
   if directory.read_run().get('vocabulary') != data.vocabulary.fingerprint:
     raise UserError(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from experiments.backend import layer_weights
-from experiments.foundation import files
+from experiments.foundation.directory import Directory
 
 # As many as its page takes for t-SNE; and what a run may grow by.
 _MAX_ROWS = 10_000
@@ -76,7 +76,7 @@ class TokenTable:
 
 
 def write_projector(
-  directory: pathlib.Path,
+  directory: Directory | pathlib.Path,
   *,
   embeddings: Mapping[str, np.ndarray],
   tokens: TokenTable,
@@ -101,7 +101,8 @@ def write_projector(
   """
   if not embeddings:
     return []
-  directory.mkdir(parents=True, exist_ok=True)
+  directory = Directory.at(directory)
+  directory.make()
   n_bytes = sum(4 * array.shape[1] for array in embeddings.values())
   n_rows = max(1, min(tokens.n_tokens, _MAX_ROWS, _MAX_BYTES // n_bytes))
   ids, table = tokens.most_frequent(n_rows)
@@ -123,8 +124,8 @@ def write_projector(
   # Last, since it names the others.
   contents[_CONFIG_NAME] = config
   for name, content in contents.items():
-    files.write_atomic(directory / name, content)
-  return [directory / name for name in contents]
+    directory.file(name).write(content)
+  return [directory.path / name for name in contents]
 
 
 def _cell(piece: str) -> str:

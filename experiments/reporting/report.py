@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.evaluation import by_length, calibration, metrics
-from experiments.foundation import csv_text, files, json_text, plain_text
+from experiments.foundation import csv_text, json_text, plain_text
+from experiments.foundation.directory import Directory
 from experiments.reporting import mistakes_page, report_plots
 
 # Characters that mean something to Markdown within a line. References, because
@@ -47,7 +48,7 @@ class Prediction:
 
 
 def write_report(
-  directory: str | os.PathLike[str],
+  directory: Directory | str | os.PathLike[str],
   *,
   evaluation: metrics.Evaluation,
   calibrated: calibration.Calibration,
@@ -79,8 +80,8 @@ def write_report(
   Raises:
     OSError: a file cannot be written.
   """
-  directory = pathlib.Path(directory)
-  directory.mkdir(parents=True, exist_ok=True)
+  directory = Directory.at(directory)
+  directory.make()
   contents: dict[str, str | bytes] = {
     'confusion_matrix.png': report_plots.confusion_matrix_png(evaluation),
     'confusion_matrix.csv': _confusion_csv(evaluation),
@@ -99,8 +100,8 @@ def write_report(
     'predictions.md': predictions_markdown(predictions) + '\n',
   }
   for name, content in contents.items():
-    files.write_atomic(directory / name, content)
-  return [directory / name for name in contents]
+    directory.file(name).write(content)
+  return [directory.path / name for name in contents]
 
 
 def format_results(

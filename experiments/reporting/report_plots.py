@@ -126,9 +126,9 @@ def merge_others(
 def calibration_png(found: calibration.Calibration) -> bytes:
   """Draws a reliability diagram.
 
-  Bars are a bin's accuracy, with the number of its examples on top; the dots
-  are its mean confidence, which lie on the diagonal. A bar that ends below its
-  dot is of a model that is surer than it is right.
+  Bars are a bin's accuracy; the dots are its mean confidence, which lie on the
+  diagonal. A bar that ends below its dot is of a model that is surer than it is
+  right. The numbers of examples stand above all bars, where no dot can be.
 
   Args:
     found: the bins.
@@ -136,7 +136,7 @@ def calibration_png(found: calibration.Calibration) -> bytes:
   Returns:
     An encoded PNG.
   """
-  top = 1.06
+  top, legend_at, counts_at = 1.22, 1.165, 1.055
   fifths = [(i / 5, f'{i / 5:.1f}') for i in range(6)]
   axes = drawing.Axes(
     480,
@@ -158,15 +158,19 @@ def calibration_png(found: calibration.Calibration) -> bytes:
     x, y = axes.at(low, found.accuracies[b])
     right, bottom = axes.at(high, 0)
     canvas.rectangle((x + 1, y), (right - 1, bottom), _BLUE)
-    canvas.text(((x + right) / 2, y - 8), str(found.counts[b]), size=10)
+    _, above = axes.at(low, counts_at)
+    canvas.text(((x + right) / 2, above), _count(found.counts[b]), size=10)
+  canvas.line([axes.at(0, 1), axes.at(1, 1)], drawing.PALE)
   canvas.line([axes.at(0, 0), axes.at(1, 1)], drawing.GREY)
   for confidence in found.confidences[found.counts > 0]:
     canvas.dot(axes.at(confidence, confidence), _RED)
-  x, y = axes.at(0.02, 1.01)
+  x, y = axes.at(0.02, legend_at)
   canvas.rectangle((x, y - 5), (x + 12, y + 5), _BLUE)
   canvas.text((x + 20, y), 'accuracy', size=12, anchor='lm')
-  canvas.dot((x + 6, y + 18), _RED)
-  canvas.text((x + 20, y + 18), 'mean confidence', size=12, anchor='lm')
+  canvas.dot((x + 106, y), _RED)
+  canvas.text((x + 116, y), 'mean confidence', size=12, anchor='lm')
+  x, y = axes.at(0.98, legend_at)
+  canvas.text((x, y), 'below: examples', size=12, anchor='rm')
   return axes.png()
 
 
@@ -216,6 +220,13 @@ def accuracy_by_length_png(bins: Sequence[by_length.LengthBin]) -> bytes:
   for point in points:
     canvas.dot(point, _BLUE, 4)
   return axes.png()
+
+
+def _count(n: int) -> str:
+  """Returns a number in at most four characters, up to ten million."""
+  if n < 10_000:
+    return str(n)
+  return f'{n / 1e3:.0f}k' if n < 999_500 else f'{n / 1e6:.0f}M'
 
 
 def _range(each: by_length.LengthBin) -> str:

@@ -1,9 +1,8 @@
 """TensorBoard's copy of what a run measures, as it goes on."""
 
-import pathlib
-
+from experiments.foundation.directory import Directory
 from experiments.reporting import tensorboard
-from experiments.rundir import metric_log, run_dir
+from experiments.rundir import event_files, metric_log, run_dir
 from experiments.training import histograms
 
 
@@ -61,7 +60,7 @@ class RunEvents:
       self._writers['train'].histogram(histogram, times[histogram.step])
 
 
-def take_back(events: pathlib.Path, values: list[tuple]) -> None:
+def take_back(events: Directory, values: list[tuple]) -> None:
   """Makes a directory's events those of a run that goes on, if it has any.
 
   Args:
@@ -69,5 +68,5 @@ def take_back(events: pathlib.Path, values: list[tuple]) -> None:
     values: (step, seconds since the epoch, tag, scalar or histogram) of each
       to keep.
   """
-  if values or any(events.glob('*tfevents*')):
+  if values or event_files.event_files(events):
     tensorboard.rewrite(events, values)

@@ -29,6 +29,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from experiments.foundation.directory import Directory
 from experiments.rundir import event_files
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ class EventWriter:
   """
 
   def __init__(
-    self, directory: str | os.PathLike[str], *, filename_suffix: str = ''
+    self,
+    directory: Directory | str | os.PathLike[str],
+    *,
+    filename_suffix: str = '',
   ):
     """Creates the directory, if missing, and the file.
 
@@ -64,10 +68,11 @@ class EventWriter:
         see `rewrite`.
       filename_suffix: end of the file's name.
     """
-    directory = pathlib.Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    self.path = event_files.next_path(directory, filename_suffix)
-    self._file = event_files.EventFile(self.path)
+    directory = Directory.at(directory)
+    directory.make()
+    file = event_files.next_file(directory, filename_suffix)
+    self.path = file.path
+    self._file = event_files.EventFile(file)
 
   def __enter__(self) -> EventWriter:
     return self
@@ -259,7 +264,7 @@ class EventWriter:
 
 
 def rewrite(
-  directory: str | os.PathLike[str],
+  directory: Directory | str | os.PathLike[str],
   events: Iterable[tuple[int, float, str, float | histograms.Histogram]],
 ) -> pathlib.Path:
   """Replaces the directory's event files by one of exactly these values.
@@ -283,12 +288,12 @@ def rewrite(
   Returns:
     The new file.
   """
-  directory = pathlib.Path(directory)
-  directory.mkdir(parents=True, exist_ok=True)
-  old_paths = event_files.event_paths(directory)
-  path = event_files.next_path(directory, '')
+  directory = Directory.at(directory)
+  directory.make()
+  old_files = event_files.event_files(directory)
+  file = event_files.next_file(directory, '')
   by_step = {(step, tag): (time, value) for step, time, tag, value in events}
-  temporary = directory / _TEMPORARY_NAME
+  temporary = directory.file(_TEMPORARY_NAME)
   temporary.unlink(missing_ok=True)
   event_file = event_files.EventFile(temporary)
   try:
@@ -305,10 +310,10 @@ def rewrite(
     event_file.sync()
   finally:
     event_file.close()
-  os.replace(temporary, path)
-  for old_path in old_paths:
-    old_path.unlink()
-  return path
+  temporary.rename(file.name)
+  for old_file in old_files:
+    old_file.unlink()
+  return file.path
 
 
 def run_hparams(

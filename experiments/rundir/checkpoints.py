@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.foundation import files
+from experiments.foundation.directory import Directory, File
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 
@@ -73,7 +73,7 @@ class Checkpoints:
 
   def __init__(
     self,
-    directory: os.PathLike | str,
+    directory: Directory | os.PathLike | str,
     *,
     keep: int = 2,
     best_metric: str | None = None,
@@ -89,7 +89,7 @@ class Checkpoints:
         besides; None keeps the newest only.
       best_direction: 'maximize' or 'minimize' it. Of equals the first is best.
     """
-    self._directory = pathlib.Path(directory)
+    self._directory = Directory.at(directory)
     self._keep = keep
     self.best_metric = best_metric
     self._sign = {'maximize': 1, 'minimize': -1}[best_direction]
@@ -117,14 +117,15 @@ class Checkpoints:
 
   def steps(self) -> list[int]:
     """Returns the steps that have a file, ascending."""
-    if not self._directory.is_dir():
-      return []
-    matches = map(_PATTERN.fullmatch, os.listdir(self._directory))
+    matches = map(_PATTERN.fullmatch, self._directory.names())
     return sorted(int(match[1]) for match in matches if match)
 
   def path(self, step: int) -> pathlib.Path:
-    """Returns the file for a step."""
-    return self._directory / _NAME.format(step)
+    """Returns where the file for a step is."""
+    return self._file(step).path
+
+  def _file(self, step: int) -> File:
+    return self._directory.file(_NAME.format(step))
 
   def save(self, checkpoint: Checkpoint) -> None:
     """Writes a checkpoint, then removes those no longer kept.
@@ -136,14 +137,14 @@ class Checkpoints:
     Raises:
       OSError: it could not be written; the others are untouched.
     """
-    self._directory.mkdir(parents=True, exist_ok=True)
+    self._directory.make()
     best = self._best_with(checkpoint)
-    files.write_atomic(self.path(checkpoint.step), _encode(checkpoint, best))
+    self._file(checkpoint.step).write(_encode(checkpoint, best))
     self.best = best
     self._clean_up(checkpoint.step)
     for step in self.steps():
       if step > checkpoint.step:
-        self.path(step).unlink(missing_ok=True)
+        self._file(step).unlink(missing_ok=True)
 
   def load(self, step: int) -> Checkpoint:
     """Reads and verifies one checkpoint.
@@ -225,12 +226,12 @@ class Checkpoints:
     past = [step for step in self.steps() if step <= newest]
     for step in past[: -self._keep]:
       if self.best is None or step != self.best.step:
-        self.path(step).unlink(missing_ok=True)
-    files.remove_unfinished(self._directory)
+        self._file(step).unlink(missing_ok=True)
+    self._directory.remove_unfinished(_PATTERN.fullmatch)
 
   def _load(self, step: int) -> tuple[Checkpoint, Best | None]:
     path = self.path(step)
-    content = path.read_bytes()
+    content = self._file(step).read_bytes()
     try:
       checkpoint, best = _decode(content)
     except (

@@ -3,11 +3,11 @@
 import json
 import logging
 import os
-import pathlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from experiments.foundation import files, system_errors
+from experiments.foundation import system_errors
+from experiments.foundation.directory import File
 
 
 class Record(NamedTuple):
@@ -32,13 +32,13 @@ class Record(NamedTuple):
 class Records:
   """The records of one run, kept in a file with a JSON object a line."""
 
-  def __init__(self, path: os.PathLike | str):
+  def __init__(self, place: File | os.PathLike | str):
     """Starts with no records; the file is not touched.
 
     Args:
-      path: metrics.jsonl.
+      place: metrics.jsonl.
     """
-    self._path = pathlib.Path(path)
+    self._file = File.at(place)
     self._records: list[Record] = []
 
   def __iter__(self):
@@ -57,9 +57,10 @@ class Records:
       OSError: they cannot be written; the file is then as it was.
     """
     records = list(records)
+    descriptor = self._file.open_in_place(os.O_WRONLY | os.O_APPEND)
     with (
-      system_errors.naming(self._path),
-      open(self._path, 'ab', buffering=0) as file,
+      system_errors.naming(self._file.path),
+      open(descriptor, 'ab', buffering=0) as file,
     ):
       size = file.tell()
       try:
@@ -81,21 +82,21 @@ class Records:
     """
     self._records = list(records)
     last = max((record.step for record in self._records), default=0)
-    later = {r.step for r in read_records(self._path) if r.step > last}
+    later = {r.step for r in read_records(self._file) if r.step > last}
     if later:
       logging.info(
         'What was measured after step %d, up to step %d, is taken back',
         last,
         max(later),
       )
-    files.write_atomic(self._path, _lines(self._records))
+    self._file.write(_lines(self._records))
 
 
-def read_records(path: os.PathLike | str) -> list[Record]:
+def read_records(place: File | os.PathLike | str) -> list[Record]:
   """Reads metrics.jsonl.
 
   Args:
-    path: the file; one that does not exist holds nothing.
+    place: the file; one that does not exist holds nothing.
 
   Returns:
     Its records in order. Lines that are cut off or no records are reported in
@@ -103,7 +104,7 @@ def read_records(path: os.PathLike | str) -> list[Record]:
   """
   records, bad = [], []
   try:
-    text = pathlib.Path(path).read_text(encoding='utf-8-sig', errors='replace')
+    text = File.at(place).read_text(encoding='utf-8-sig', errors='replace')
   except FileNotFoundError:
     return []
   lines = text.splitlines()
@@ -115,7 +116,7 @@ def read_records(path: os.PathLike | str) -> list[Record]:
   if bad:
     logging.warning(
       '%s: %d of %d lines are no records and left out, the first is line %d',
-      path,
+      place,
       len(bad),
       len(lines),
       bad[0],

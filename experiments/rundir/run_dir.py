@@ -44,7 +44,6 @@ for the sampled evaluations, 'test' for the exact one), metric, value, time.
 
 import contextlib
 import datetime
-import fcntl
 import functools
 import json
 import os
@@ -52,11 +51,12 @@ import pathlib
 import platform
 import re
 import subprocess
-import time
 from typing import Any
 
-from experiments.foundation import files, json_text
+from experiments.foundation import json_text
+from experiments.foundation.directory import Directory, File, read_regular
 from experiments.foundation.errors import UserError
+from experiments.rundir import lock
 
 RUNNING = 'running'
 FINISHED = 'finished'
@@ -72,6 +72,14 @@ _VOCABULARIES = {
   '.model': 'vocabulary.sentencepiece.model',
   '.words': 'vocabulary.words',
 }
+# What `File.write` writes, by attribute of RunDir: names, as expressions.
+_WRITTEN = {
+  'root': r'config\.gin|run\.json|metrics\.jsonl|vocabulary\.[a-z.]+|'
+  r'model\.pkl\.gz|model\.weights\.npy\.gz|\.lock|log\.txt',
+  'checkpoints': r'step_\d{10}\.npz',
+  'report': r'[a-z_]+\.(png|csv|html|jsonl|md)',
+  'projector': r'projector_config\.pbtxt|tokens\.tsv|[\w.-]+\.tensor',
+}
 _PACKAGES = (
   'trax',
   'jax',
@@ -85,36 +93,42 @@ _PACKAGES = (
 
 
 class RunDir:
-  """The names inside a run directory."""
+  """The names inside a run directory, which are reached as `Directory` says.
+
+  Attributes:
+    path: where it is.
+    root: itself.
+  """
 
   def __init__(self, path: os.PathLike | str):
     """Names a directory, which need not exist."""
-    self.path = pathlib.Path(path)
-    self.config = self.path / 'config.gin'
-    self.run = self.path / 'run.json'
-    self.metrics = self.path / 'metrics.jsonl'
-    self.checkpoints = self.path / 'checkpoints'
-    self.model = self.path / 'model.pkl.gz'
-    self.report = self.path / 'report'
+    self.root = Directory(path)
+    self.path = self.root.path
+    self.config = self.root.file('config.gin')
+    self.run = self.root.file('run.json')
+    self.metrics = self.root.file('metrics.jsonl')
+    self.checkpoints = self.root.directory('checkpoints')
+    self.model = self.root.file('model.pkl.gz')
+    self.report = self.root.directory('report')
     # Where TensorBoard looks for what its projector shows.
-    self.projector = (
-      self.path / 'plugins' / 'org_tensorflow_tensorboard_projector'
+    self.projector = self.root.directory('plugins').directory(
+      'org_tensorflow_tensorboard_projector'
     )
-    self.lock = self.path / '.lock'
+    self.lock = self.root.file('.lock')
     # What a sweep's worker prints while it works on this run.
-    self.log = self.path / 'log.txt'
+    self.log = self.root.file('log.txt')
 
-  def events(self, split: str) -> pathlib.Path:
+  def events(self, split: str) -> Directory:
     """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
-    return self.path / split
+    return self.root.directory(split)
 
   @property
-  def vocabulary(self) -> pathlib.Path:
+  def vocabulary(self) -> File:
     """The copy of the vocabulary; where there is none, that of subwords."""
     for name in _VOCABULARIES.values():
-      if (self.path / name).exists():
-        return self.path / name
-    return self.path / _SUBWORDS
+      if self.root.file(name).is_file():
+        return self.root.file(name)
+    return self.root.file(_SUBWORDS)
 
   def store_vocabulary(self, original: pathlib.Path) -> None:
     """Copies a vocabulary, in place of any that is there.
@@ -122,11 +136,11 @@ class RunDir:
     Args:
       original: its file.
     """
-    content = original.read_bytes()
+    content = read_regular(original)
     name = _VOCABULARIES.get(original.suffix, _SUBWORDS)
     if self.vocabulary.name != name:
       self.vocabulary.unlink(missing_ok=True)
-    files.write_atomic(self.path / name, content)
+    self.root.file(name).write(content)
 
   def is_free(self) -> bool:
     """Tells whether a run may begin here: nothing that is not its own is there.
@@ -141,7 +155,7 @@ class RunDir:
       self.log.name,
     }
     try:
-      names = set(os.listdir(self.path)) - own
+      names = set(self.root.names()) - own
     except OSError:
       return True
     return all(name.startswith('.') and name.endswith('.tmp') for name in names)
@@ -159,6 +173,8 @@ class RunDir:
       return run
     except FileNotFoundError:
       return {}
+    except UserError:
+      raise
     except (ValueError, RecursionError) as error:
       raise UserError(
         f'{self.run} is damaged ({error}). Remove it, or choose another '
@@ -172,7 +188,7 @@ class RunDir:
       **fields: JSON-able values; the others stay.
     """
     run = {**self.read_run(), **fields}
-    files.write_atomic(self.run, json_text.to_json(run, indent=2) + '\n')
+    self.run.write(json_text.to_json(run, indent=2) + '\n')
 
   def existing(self) -> 'RunDir':
     """Returns itself.
@@ -180,7 +196,7 @@ class RunDir:
     Raises:
       UserError: this is no run directory.
     """
-    if not os.path.isfile(self.config):
+    if not self.config.is_file():
       raise UserError(
         f'--output_dir={self.path}: no run directory (it has no config.gin). '
         'Give the directory of a run, e.g. runs/agnews/default.'
@@ -196,25 +212,18 @@ class RunDir:
     Raises:
       UserError: another process is writing in it, or it cannot be written.
     """
-    try:
-      self.path.mkdir(parents=True, exist_ok=True)
-      descriptor = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-      raise UserError(
-        f'--output_dir={self.path}: cannot be written: {error.strerror}.'
-      ) from error
-    try:
-      self._take_lock(descriptor, fcntl.LOCK_EX)
-      # It tells the next one who holds it, and need not.
-      with contextlib.suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f'{os.getpid()} {platform.node()}'.encode(), 0)
+    with contextlib.ExitStack() as stack:
+      try:
+        self.root.make()
+        stack.enter_context(lock.held(self.lock))
+      except OSError as error:
+        raise UserError(
+          f'--output_dir={self.path}: cannot be written: {error.strerror}.'
+        ) from error
+      except lock.HeldError as error:
+        raise self._refusal(error) from error
       self._remove_unfinished()
       yield self
-    finally:
-      # Not by closing alone, since a child that was forked has it open, too.
-      fcntl.flock(descriptor, fcntl.LOCK_UN)
-      os.close(descriptor)
 
   def check_unlocked(self) -> None:
     """Checks, without a trace, that no other process is writing in it.
@@ -223,44 +232,24 @@ class RunDir:
       UserError: one is.
     """
     try:
-      descriptor = os.open(self.lock, os.O_RDONLY)
-    except OSError:
-      return
-    try:
-      self._take_lock(descriptor, fcntl.LOCK_SH)
-    finally:
-      os.close(descriptor)
+      lock.check(self.lock)
+    except lock.HeldError as error:
+      raise self._refusal(error) from error
 
-  def _take_lock(self, descriptor: int, kind: int) -> None:
-    """Takes the lock, which the kernel lets go of however a process ends."""
-    # Longer than others take to look whether the directory is locked.
-    end = time.monotonic() + 0.5
-    while True:
-      try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-        return
-      except BlockingIOError as error:
-        if time.monotonic() < end:
-          time.sleep(0.05)
-          continue
-        noted = re.fullmatch(rb'(\d+) ([\w.-]+)', os.pread(descriptor, 300, 0))
-        holder = 'another process'
-        if noted:
-          holder = f'process {noted[1].decode()} on {noted[2].decode()}'
-        raise UserError(
-          f'--output_dir={self.path}: {holder} is writing in it. Wait for it '
-          'to end, or choose another directory.'
-        ) from error
+  def is_locked(self) -> bool:
+    """Tells, without a trace, whether a process is writing in it."""
+    return lock.is_held(self.lock)
+
+  def _refusal(self, error: lock.HeldError) -> UserError:
+    return UserError(
+      f'--output_dir={self.path}: {error.holder} is writing in it. Wait for it '
+      'to end, or choose another directory.'
+    )
 
   def _remove_unfinished(self) -> None:
-    for directory in (
-      self.path,
-      self.checkpoints,
-      self.report,
-      self.projector,
-      *map(self.events, ('train', 'eval', 'test')),
-    ):
-      files.remove_unfinished(directory)
+    for attribute, names in _WRITTEN.items():
+      directory: Directory = getattr(self, attribute)
+      directory.remove_unfinished(re.compile(names).fullmatch)
 
 
 def check_writable(path: pathlib.Path) -> None:

@@ -27,8 +27,10 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any
 
-from experiments.foundation import files, json_text
+from experiments.foundation import json_text
+from experiments.foundation.directory import Directory
 from experiments.foundation.errors import UserError
+from experiments.rundir import lock
 
 _NAME = 'sweep.json'
 _LOCK = '.sweep.lock'
@@ -46,18 +48,20 @@ def read_sweep(directory: str | os.PathLike[str]) -> dict[str, Any]:
   Raises:
     UserError: it is not what this module writes.
   """
-  path = pathlib.Path(directory) / _NAME
+  file = Directory(directory).file(_NAME)
   try:
-    sweep = json.loads(path.read_text(encoding='utf-8-sig'))
+    sweep = json.loads(file.read_text(encoding='utf-8-sig'))
   except (FileNotFoundError, NotADirectoryError):
     return {}
-  except ValueError as error:
+  except UserError:
+    raise
+  except (ValueError, RecursionError) as error:
     raise UserError(
-      f'{path} is damaged ({error}). Remove it: the runs beside it are found '
+      f'{file} is damaged ({error}). Remove it: the runs beside it are found '
       'again without it.'
     ) from error
   if not isinstance(sweep, dict) or not isinstance(sweep.get('trials'), dict):
-    raise UserError(f'{path} is no sweep. Choose another --output_dir.')
+    raise UserError(f'{file} is no sweep. Choose another --output_dir.')
   return sweep
 
 
@@ -71,7 +75,7 @@ class SweepState:
       directory: that of the sweep; it exists.
       **fields: what describes this command; see the top of this module.
     """
-    self._path = directory / _NAME
+    self._file = Directory(directory).file(_NAME)
     trials = read_sweep(directory).get('trials', {})
     self._sweep: dict[str, Any] = {**fields, 'trials': trials}
 
@@ -84,9 +88,7 @@ class SweepState:
     self._sweep = {**self._sweep, **fields}
     # The trials are the long part, and stand last.
     self._sweep['trials'] = self._sweep.pop('trials')
-    files.write_atomic(
-      self._path, json_text.to_json(self._sweep, indent=2) + '\n'
-    )
+    self._file.write(json_text.to_json(self._sweep, indent=2) + '\n')
 
 
 @contextlib.contextmanager
@@ -96,22 +98,18 @@ def locked(directory: pathlib.Path) -> Iterator[None]:
   Raises:
     UserError: another sweep runs in it, or it cannot be written.
   """
-  import filelock
-
-  try:
-    directory.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(directory / _LOCK, timeout=0)
-    lock.acquire()
-  except filelock.Timeout as error:
-    raise UserError(
-      f'--output_dir={directory}: another sweep is running in it. Wait for it '
-      'to end, or choose another directory.'
-    ) from error
-  except OSError as error:
-    raise UserError(
-      f'--output_dir={directory}: cannot be written: {error.strerror}.'
-    ) from error
-  try:
+  root = Directory(directory)
+  with contextlib.ExitStack() as stack:
+    try:
+      root.make()
+      stack.enter_context(lock.held(root.file(_LOCK)))
+    except lock.HeldError as error:
+      raise UserError(
+        f'--output_dir={directory}: another sweep is running in it. Wait for '
+        'it to end, or choose another directory.'
+      ) from error
+    except OSError as error:
+      raise UserError(
+        f'--output_dir={directory}: cannot be written: {error.strerror}.'
+      ) from error
     yield
-  finally:
-    lock.release()

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 from experiments.comparison import compare, compare_tables
-from experiments.foundation import signals
+from experiments.foundation import signals, terminal
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir, run_names, sweep_file
 from experiments.sweeps import search as searches
@@ -220,7 +220,11 @@ def _show_results(
   comparison = compare.compare_runs(
     runs, settings.objective, settings.is_minimized
   )
-  print(compare_tables.render(comparison))
+  print(
+    compare_tables.render(
+      comparison, width=terminal.width(), n_rows=compare_tables.N_ROWS
+    )
+  )
   print()
   if trials:
     print(sweep_objective.describe(trials, settings))

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.comparison import compare, compare_tables
+from experiments.comparison import run_reader, text_table
 from experiments.config.gin_values import render
 from experiments.rundir import run_dir, sweep_file
 from experiments.sweeps import search, sweep_plan
@@ -29,7 +29,7 @@ def show(
   for trial, status in zip(trials, statuses, strict=True):
     values = [trial.values.get(name, '') for name in names]
     rows.append([*values, status, str(trial.path)])
-  print(compare_tables.columns(rows, widest=200))
+  print(text_table.columns(rows, widest=200))
   left = [
     trial
     for trial, status in zip(trials, statuses, strict=True)
@@ -66,7 +66,7 @@ def show_search(
       names.append(dimension.name)
       shown = ', '.join(map(render, dimension.values))
       rows.append([dimension.name, dimension.kind, shown])
-  print(compare_tables.columns(rows, widest=200))
+  print(text_table.columns(rows, widest=200))
   drawn = [
     trial
     for trial in _known(directory)
@@ -78,7 +78,7 @@ def show_search(
     for trial, status in zip(drawn, statuses, strict=True):
       values = [trial['bindings'][name] for name in names]
       rows.append([*values, status, str(directory / trial['directory'])])
-    print(f'\n{compare_tables.columns(rows, widest=200)}')
+    print(f'\n{text_table.columns(rows, widest=200)}')
   n_done = sum(status in sweep_plan.FINAL for status in statuses)
   print(f'\n{n_trials} trials, {n_done} of them done.')
   _print_estimate(directory, n_left=max(0, n_trials - n_done), jobs=jobs)
@@ -106,7 +106,7 @@ def _status(directory: pathlib.Path, trial: dict[str, Any]) -> str:
   path = directory / trial['directory']
   if not run_dir.RunDir(path).config.is_file():
     return trial['status']
-  return compare.read_run(path, path.name).status
+  return run_reader.read_run(path, path.name).status
 
 
 def _seconds_per_trial(directory: pathlib.Path) -> float | None:

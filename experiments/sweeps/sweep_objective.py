@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from experiments.config import gin_config, macro_checks
 from experiments.config.gin_statements import read_text
 from experiments.foundation.errors import UserError
@@ -66,7 +66,9 @@ def check(config: gin_config.Config, settings: Settings) -> None:
     )
 
 
-def value(trial: Trial, run: compare.Run, settings: Settings) -> float | None:
+def value(
+  trial: Trial, run: run_reader.Run, settings: Settings
+) -> float | None:
   """Returns what a search is told of a finished trial; None if nothing.
 
   Args:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from experiments.config import gin_config, variants
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
@@ -265,7 +265,7 @@ def owns_directory(trial: Trial) -> bool:
     return False
 
 
-def read_run(trial: Trial) -> compare.Run:
+def read_run(trial: Trial) -> run_reader.Run:
   """Returns what the directory of a trial says of it.
 
   Returns:
@@ -273,8 +273,8 @@ def read_run(trial: Trial) -> compare.Run:
     holds no run of the trial's config.
   """
   if owns_directory(trial):
-    return compare.read_run(trial.path, trial.name)
-  return compare.Run(
+    return run_reader.read_run(trial.path, trial.name)
+  return run_reader.Run(
     name=trial.name,
     path=trial.path,
     bindings={},
@@ -322,7 +322,7 @@ def _known_configs(
   found: dict[str, pathlib.Path] = {}
   for name in sorted(names):
     config = run_dir.RunDir(directory / name).config
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UserError):
       text = config.read_text(encoding='utf-8-sig', errors='replace')
-      found.setdefault(_key(text), config.parent)
+      found.setdefault(_key(text), config.directory.path)
   return found

@@ -5,8 +5,8 @@ import contextlib
 import logging
 import time
 
-from experiments.comparison import compare
-from experiments.foundation import files, signals
+from experiments.comparison import run_reader
+from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.reporting import tensorboard
 from experiments.rundir import run_dir, sweep_file
@@ -78,6 +78,8 @@ class Runner:
   def _run(self) -> None:
     trials = self._source.trials()
     for trial in trials:
+      if self._stop_signal() is not None:
+        break
       status = sweep_plan.status(trial)
       is_done = status in sweep_plan.FINAL
       run = self._note(trial, status if is_done else sweep_file.WAITING)
@@ -86,8 +88,12 @@ class Runner:
     if self._n_done:
       logging.info('%d of %d done before', self._n_done, self._source.n_trials)
     self._state.write()
+    self._display.expect(
+      (trial.structure for trial in trials if trial.key not in self._ended),
+      self._source.n_trials - len(self._ended),
+    )
     self._display.count(len(self._ended), self._source.n_trials)
-    is_stopping = False
+    is_stopping = self._stop_signal() is not None
     while True:
       while self._executor.n_free() and not is_stopping:
         next_trial = self._next()
@@ -102,6 +108,7 @@ class Runner:
         break
       for event in self._executor.wait(_POLL_SECONDS):
         self._handle(event)
+      self._display.tick()
       if self._stop_signal() is not None and not is_stopping:
         is_stopping = True
         self._executor.stop()
@@ -124,7 +131,7 @@ class Runner:
       self._source.ended(trial, status)
     for trial in self._to_retry:
       # Its lost process may still be on another machine, and write.
-      if not compare.is_locked(run_dir.RunDir(trial.path)):
+      if not run_dir.RunDir(trial.path).is_locked():
         self._to_retry.remove(trial)
         return trial
     return None
@@ -180,7 +187,7 @@ class Runner:
       n_trials=self._source.n_trials,
     )
 
-  def _count(self, trial: Trial, status: str, run: compare.Run) -> None:
+  def _count(self, trial: Trial, status: str, run: run_reader.Run) -> None:
     """Counts a trial that has come to an end, once."""
     if status == run_dir.INTERRUPTED or trial.key in self._ended:
       return
@@ -192,7 +199,7 @@ class Runner:
 
   def _note(
     self, trial: Trial, status: str, error: str | None = None
-  ) -> compare.Run:
+  ) -> run_reader.Run:
     """Sets the entry of a trial in sweep.json, without writing it."""
     run = sweep_plan.read_run(trial)
     self._state.trial(trial.key).update(
@@ -228,8 +235,8 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
         steps=0,
         **run_dir.provenance(),
       )
-      files.write_atomic(directory.config, trial.config.text)
-    with tensorboard.EventWriter(trial.path) as writer:
+      directory.config.write(trial.config.text)
+    with tensorboard.EventWriter(directory.root) as writer:
       if not run:
         writer.session_start(
           tensorboard.run_hparams(trial.config.macros, trial.config.overrides),

@@ -27,7 +27,7 @@ class _LibraryVocabulary(Vocabulary):
   """What both have in common.
 
   Attributes:
-    package: What is imported.
+    package: what is imported.
   """
 
   package: typing.ClassVar[str]

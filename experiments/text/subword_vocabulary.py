@@ -117,7 +117,7 @@ def split_tokens(text: str) -> list[str]:
   """Splits a text as `trax.data.tokenizer.encode` does, but faster.
 
   Args:
-    text: Any text.
+    text: any text.
 
   Returns:
     Runs of letters and digits, and the runs between them unless a single space.

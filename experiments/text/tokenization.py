@@ -47,7 +47,7 @@ class Tokens:
     ids: uint16 or int32 [tokens], of all examples, one after the other.
     offsets: int64 [n + 1]; example i is ids[offsets[i]:offsets[i + 1]].
     labels: int32 [n].
-    max_length: Only so many ids of each example count, the first; None for all.
+    max_length: only so many ids of each example count, the first; None for all.
   """
 
   ids: np.ndarray
@@ -86,8 +86,8 @@ class Tokens:
     """Returns the tokens of examples that are in memory.
 
     Args:
-      ids: Token ids of each example.
-      labels: Label of each example.
+      ids: token ids of each example.
+      labels: label of each example.
     """
     offsets = np.zeros(len(ids) + 1, np.int64)
     np.cumsum([len(i) for i in ids], out=offsets[1:])
@@ -113,16 +113,16 @@ def tokenize_split(
   """Opens the token ids of a split, after computing them if need be.
 
   Args:
-    source: The data set, a `datasets.source.Source`.
-    split: A key of its splits, e.g. 'train'.
-    vocabulary: Cuts texts into pieces.
-    cache_dir: Where the ids are kept; None for the user's cache.
+    source: the data set, a `datasets.source.Source`.
+    split: a key of its splits, e.g. 'train'.
+    vocabulary: cuts texts into pieces.
+    cache_dir: where the ids are kept; None for the user's cache.
 
   Returns:
     The ids, mapped into memory.
 
   Raises:
-    UserError: The cache cannot be written.
+    UserError: the cache cannot be written.
   """
   path = _entry(source, split, vocabulary, cache_dir)
   what = f'the token ids of {source.full_name} {split!r}'
@@ -141,10 +141,10 @@ def find_tokens(
   """Does what tokenize_split does, but writes nothing.
 
   Args:
-    source: See `tokenize_split`.
-    split: See `tokenize_split`.
-    vocabulary: See `tokenize_split`.
-    cache_dir: See `tokenize_split`.
+    source: see `tokenize_split`.
+    split: see `tokenize_split`.
+    vocabulary: see `tokenize_split`.
+    cache_dir: see `tokenize_split`.
 
   Returns:
     The ids if they were computed before, else None.
@@ -178,7 +178,7 @@ def _write(
 ) -> dict[str, typing.Any]:
   """Writes the arrays of a split; returns their types and sizes."""
   expected = source.n_examples[split]
-  name = f'{source.full_name} {split!r}'
+  name = f'{source.full_name} {source.splits[split]!r}'
   logging.info('Tokenizing the %d texts of %s.', expected, name)
   start = time.monotonic()
   n_texts = n_tokens = n_bytes = 0

@@ -12,6 +12,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from experiments.foundation.directory import (
+  File,
+  WrongKindError,
+  read_regular,
+)
 from experiments.foundation.errors import UserError
 
 
@@ -19,31 +24,38 @@ class Vocabulary(abc.ABC):
   """The pieces of a vocabulary file, and the ids of texts.
 
   Attributes:
-    kind: What it is, e.g. 'subword'.
-    path: The file.
-    lower_case: Whether texts are made lower-case first.
-    size: Number of ids, padding included; every id is below it.
+    kind: what it is, e.g. 'subword'.
+    path: the file.
+    lower_case: whether texts are made lower-case first.
+    size: number of ids, padding included; every id is below it.
     fingerprint: SHA-256 of the file, in hex.
     dtype: uint16 if that holds every id, else int32.
   """
 
   kind: typing.ClassVar[str]
 
-  def __init__(self, path: pathlib.Path | str, *, lower_case: bool = False):
+  def __init__(
+    self, place: pathlib.Path | str | File, *, lower_case: bool = False
+  ):
     """Reads a file.
 
     Args:
-      path: The file.
-      lower_case: Whether to make texts lower-case first, by `str.lower`.
+      place: the file: its path, or where it is in a run directory.
+      lower_case: whether to make texts lower-case first, by `str.lower`.
 
     Raises:
-      UserError: It cannot be read, is no vocabulary of this kind, or needs a
+      UserError: it cannot be read, is no vocabulary of this kind, or needs a
         package that is not installed.
     """
-    self.path = pathlib.Path(path)
+    self.path = pathlib.Path(str(place))
     self.lower_case = lower_case
     try:
-      content = self.path.read_bytes()
+      if isinstance(place, File):
+        content = place.read_bytes()
+      else:
+        content = read_regular(place)
+    except WrongKindError as error:
+      raise UserError(f'cannot read the vocabulary: {error}') from error
     except OSError as error:
       raise UserError(
         f'cannot read the vocabulary {self.path}: {error.strerror}.'
@@ -61,7 +73,7 @@ class Vocabulary(abc.ABC):
     """Returns the ids of texts, without start or end markers.
 
     Args:
-      texts: Any texts.
+      texts: any texts.
 
     Returns:
       The ids of all texts, one after the other, `dtype` [tokens]; and how many
@@ -98,8 +110,8 @@ def concatenated(
   """Returns what `Vocabulary.encode_batch` returns.
 
   Args:
-    encoded: The ids of each text as the bytes of an array of `dtype`.
-    dtype: Their type.
+    encoded: the ids of each text as the bytes of an array of `dtype`.
+    dtype: their type.
   """
   sizes = np.fromiter(map(len, encoded), np.int64, len(encoded))
   return np.frombuffer(b''.join(encoded), dtype), sizes // dtype.itemsize

@@ -46,19 +46,19 @@ def build_vocabulary(
   """Builds a vocabulary from the train split, or opens the one built before.
 
   Args:
-    source: The data set, a `datasets.source.Source`.
-    vocab_size: Number of ids at most, padding included; fewer if the split has
+    source: the data set, a `datasets.source.Source`.
+    vocab_size: number of ids at most, padding included; fewer if the split has
       fewer pieces or words.
     vocab_type: 'subword', or 'word' for the most frequent words; of equally
       frequent ones those that come first in the order of code points.
-    lower_case: Whether to make texts lower-case first.
-    cache_dir: Where it is kept; None for the user's cache.
+    lower_case: whether to make texts lower-case first.
+    cache_dir: where it is kept; None for the user's cache.
 
   Returns:
     The vocabulary, a function of texts, size, type and case alone.
 
   Raises:
-    UserError: The size does not even hold the characters of the split, or the
+    UserError: the size does not even hold the characters of the split, or the
       cache cannot be written.
   """
   file = _built_file(source, vocab_size, vocab_type, lower_case, cache_dir)
@@ -93,11 +93,11 @@ def find_vocabulary(
   """Does what build_vocabulary does, but writes nothing.
 
   Args:
-    source: See `build_vocabulary`.
-    vocab_size: See `build_vocabulary`.
-    vocab_type: See `build_vocabulary`.
-    lower_case: See `build_vocabulary`.
-    cache_dir: See `build_vocabulary`.
+    source: see `build_vocabulary`.
+    vocab_size: see `build_vocabulary`.
+    vocab_type: see `build_vocabulary`.
+    lower_case: see `build_vocabulary`.
+    cache_dir: see `build_vocabulary`.
 
   Returns:
     The vocabulary if it was built before, else None.

@@ -7,6 +7,7 @@ import typing
 from collections.abc import Mapping
 
 from experiments.foundation import cache
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.text.library_vocabularies import (
   SentencePieceVocabulary,
@@ -29,20 +30,21 @@ _KINDS: Mapping[str, type[Vocabulary]] = {
 
 
 def read_vocabulary(
-  path: pathlib.Path, *, lower_case: bool = False
+  place: pathlib.Path | File, *, lower_case: bool = False
 ) -> Vocabulary:
   """Reads a file as what its name says that it is.
 
   Args:
-    path: A tokenizer.json of tokenizers, a .model of SentencePiece, a .words
+    place: a tokenizer.json of tokenizers, a .model of SentencePiece, a .words
       file, or else a subword file of trax.
-    lower_case: Whether to make texts lower-case first.
+    lower_case: whether to make texts lower-case first.
 
   Raises:
-    UserError: It cannot be read.
+    UserError: it cannot be read.
   """
-  kind = _KINDS.get(path.suffix, SubwordVocabulary)
-  return kind(path, lower_case=lower_case)
+  suffix = pathlib.PurePath(str(place)).suffix
+  kind = _KINDS.get(suffix, SubwordVocabulary)
+  return kind(place, lower_case=lower_case)
 
 
 def load_vocabulary(
@@ -51,17 +53,17 @@ def load_vocabulary(
   """Finds and reads a vocabulary.
 
   Args:
-    vocab_file: Its name, or a path to it; see `read_vocabulary`.
-    vocab_dir: Where it is: a directory or gs://BUCKET/FOLDER; None searches the
+    vocab_file: its name, or a path to it; see `read_vocabulary`.
+    vocab_dir: where it is: a directory or gs://BUCKET/FOLDER; None searches the
       working directory and then, for a subword file, trax's public bucket. A
       copy of what comes by network is kept.
-    lower_case: Whether to make texts lower-case first.
+    lower_case: whether to make texts lower-case first.
 
   Returns:
     The vocabulary.
 
   Raises:
-    UserError: It cannot be found, fetched or read.
+    UserError: it cannot be found, fetched or read.
   """
   folder = vocab_dir or '.'
   if not folder.startswith('gs://'):

@@ -21,7 +21,7 @@ def split_words(text: str, *, version: int = VERSION) -> list[str]:
   r"""Returns the words of a text.
 
   Args:
-    text: Any text, e.g. "It's 20 €."
+    text: any text, e.g. "It's 20 €."
     version: 2 composes a text first (Unicode's NFC) and leaves a combining mark
       or a joiner with what it follows. 1 takes all matches of `\w+|[^\w\s]`, so
       that each mark is a word.

@@ -2,12 +2,12 @@
 
 import contextlib
 import logging
-import pathlib
 from collections.abc import Iterator
 
 from experiments.backend import trax_model_file
 from experiments.backend.compilation import Tracing
 from experiments.backend.trax_loop import EvalTask, TrainTask, TraxLoop
+from experiments.foundation.directory import File
 from experiments.foundation.signals import Interrupted
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records
@@ -255,14 +255,14 @@ class Loop:
       self.state = self.state._replace(train_state=best.state.train_state)
       self._give_to_trax(self.state.train_state.weights)
 
-  def export(self, path: pathlib.Path) -> None:
+  def export(self, file: File) -> None:
     """Writes the model in trax's own format, for `Layer.init_from_file`.
 
     Args:
-      path: model.pkl.gz; model.weights.npy.gz is written beside it.
+      file: model.pkl.gz; model.weights.npy.gz is written beside it.
     """
     self._give_to_trax(self.state.train_state.evaluated_weights)
-    trax_model_file.write(path, self.model, self._trax.input_signature)
+    trax_model_file.write(file, self.model, self._trax.input_signature)
 
   def _give_to_trax(self, weights) -> None:
     """Puts weights, and the rest of the state, into trax's layers."""

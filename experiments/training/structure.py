@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from experiments.config import configurables
+from experiments.config.config_text import read_bindings, read_imports, resolve
 
 # Of each of trax's optimizers what reaches its update as an array, and what
 # nothing in its code branches on.
@@ -71,19 +72,15 @@ def structure(config_text: str) -> str:
     Text that is equal for two configs if they can share their programs. It may
     differ where they still could.
   """
-  pairs = (line.partition(' = ') for line in config_text.splitlines())
-  written = {name: value for name, equals, value in pairs if equals}
+  written = read_bindings(config_text)
   values = {
-    name: _resolved(value, written)
+    name: resolve(value, written)
     for name, value in written.items()
     if '.' in name
   }
   free = _free_names(values)
-  imports = [
-    line for line in config_text.splitlines() if line and ' = ' not in line
-  ]
   return '\n'.join(
-    imports
+    read_imports(config_text)
     + [
       f'{name} = {value}'
       for name, value in values.items()
@@ -131,13 +128,3 @@ def _free_names(values: Mapping[str, str]) -> set[str]:
       if short[selector] in named:
         free |= {f'{short[selector]}.{each}' for each in parameters}
   return free
-
-
-def _resolved(value: str, values: Mapping[str, str]) -> str:
-  """Puts the values of macros in the place of their names."""
-
-  def replaced(match: re.Match[str]) -> str:
-    name = match[1]
-    return _resolved(values[name], values) if name in values else match[0]
-
-  return re.sub(r'%([\w./]+)', replaced, value)

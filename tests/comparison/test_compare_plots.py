@@ -91,7 +91,7 @@ def test_a_directory_that_cannot_be_made_is_explained(swept, tmp_path):
 
 def test_every_run_has_its_line(swept):
   comparison = compare.compare(swept)
-  picture = compare_plots._steps(comparison)
+  picture = compare_plots._steps(comparison, comparison.sections[0])
   sampled, loss = picture.axes
   assert len(sampled.lines) == len(loss.lines) == 16
   assert list(sampled.lines[0].get_xdata()) == [1, 10]
@@ -110,18 +110,71 @@ def test_every_run_has_its_line(swept):
   assert len({line.get_ydata()[0] for line in lines}) == 16
 
 
-def test_points_and_means_against_a_value(swept):
+def test_points_and_medians_against_a_value(swept):
   comparison = compare.compare(swept)
   measured = [run for run in comparison.runs if run.metrics]
   picture = compare_plots._values(comparison, measured, ['LEARNING_RATE'])
   (panel,) = (axes for axes in picture.axes if axes.get_visible())
-  *_, mean = panel.lines
-  assert list(mean.get_xdata()) == [0.001, 0.1]
+  *_, median = panel.lines
+  assert list(median.get_xdata()) == [0.001, 0.1]
   # 0.1 · (16 + 64) / 2 / 10 at the higher rate, a hundredth at the lower.
-  assert mean.get_ydata() == pytest.approx([0.004, 0.4])
+  assert median.get_ydata() == pytest.approx([0.004, 0.4])
   assert panel.get_xscale() == 'log'
   shown = [label.get_text() for label in panel.get_xticklabels()]
   assert sorted(shown) == ['0.001', '0.1']
+
+
+def test_values_that_a_search_drew_are_not_joined_one_by_one(tmp_path):
+  # As the search of gin/sweeps/search.yaml: each rate once, each width often.
+  for i in range(20):
+    write_run(
+      tmp_path / 'runs' / str(i),
+      {'RATE': 0.001 * 1.2**i, 'WIDTH': (16, 64)[i % 2]},
+      metrics={'accuracy': (i % 2) / 2 + i / 100},
+    )
+  comparison = compare.compare(tmp_path / 'runs')
+  picture = compare_plots._values(
+    comparison, comparison.runs, ['RATE', 'WIDTH']
+  )
+  rate, width = picture.axes
+  *dots, line = rate.lines
+  assert len(dots) == 20
+  # Four parts of five runs each; the alternation of the two widths is gone.
+  assert len(line.get_xdata()) == 4
+  assert line.get_label() == 'median of 5 neighbours'
+  assert list(line.get_xdata()) == pytest.approx(
+    [0.001 * 1.2**i for i in (2, 7, 12, 17)]
+  )
+  assert list(width.lines[-1].get_xdata()) == [16, 64]
+
+
+def test_few_values_that_a_search_drew_are_dots_alone(tmp_path):
+  for i in range(8):
+    write_run(
+      tmp_path / 'runs' / str(i), {'RATE': i}, metrics={'accuracy': i / 8}
+    )
+  comparison = compare.compare(tmp_path / 'runs')
+  picture = compare_plots._values(comparison, comparison.runs, ['RATE'])
+  assert len(picture.axes[0].lines) == 8
+
+
+def test_each_data_set_has_pictures_of_its_own(tmp_path):
+  for i, data in enumerate(
+    [('a:1.0.0', 'test'), ('b:1.0.0', 'train[80%:]')] * 2
+  ):
+    write_run(
+      tmp_path / 'runs' / str(i), {'N': i}, metrics={'accuracy': 0.5}, data=data
+    )
+  paths = compare_plots.write_plots(
+    compare.compare(tmp_path / 'runs'), tmp_path / 'plots'
+  )
+  names = [str(path.relative_to(tmp_path / 'plots')) for path in paths]
+  assert [name.partition('/')[2] for name in names] == [
+    *('steps.png', 'values.png'),
+    *('steps.png', 'values.png'),
+  ]
+  assert names[0].startswith('a_1.0.0,test')
+  assert names[2].startswith('b_1.0.0,train')
 
 
 def test_one_binding_makes_no_parallel_coordinates(tmp_path):

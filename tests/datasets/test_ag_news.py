@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.datasets import ag_news, ag_news_csv, preparation, source
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARED = pathlib.Path(__file__).parents[3] / 'shared' / 'data' / 'ag_news_csv'
@@ -85,7 +85,7 @@ def load_with_tfds(data_dir):
 def refusal(source_path, data_dir):
   """Returns the message, having seen that nothing was written."""
   before = files_in(data_dir)
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     ag_news.prepare_ag_news(source_path=source_path, data_dir=data_dir)
   assert files_in(data_dir) == before
   return str(caught.value)
@@ -168,7 +168,7 @@ def test_rows_are_what_tfds_reads(tmp_path_factory, rows, quoting, line_end):
       vars(row)
       for row in ag_news_csv.read_rows(ag_news_csv.CsvFile(path, 'train.csv'))
     ]
-  except errors.UserError:
+  except UserError:
     # A carriage return outside quotes ends a row for TFDS too.
     assert quoting == csv.QUOTE_MINIMAL
     assert '\r' in ''.join(text for row in rows for text in row)
@@ -534,7 +534,7 @@ def test_no_network(data_dir, monkeypatch, no_proxy):
 
   monkeypatch.setattr(socket, 'create_connection', refuse)
   monkeypatch.setenv('TFDS_DATA_DIR', str(data_dir))
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     open_ag_news(None)
   reason = 'cannot connect to drive.google.com (Name or service not known)'
   assert str(caught.value) == download_failed(data_dir, reason)
@@ -548,7 +548,7 @@ def test_the_command_names_a_data_dir_that_is_bound(
     raise TimeoutError('timed out')
 
   monkeypatch.setattr(socket, 'create_connection', refuse)
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     open_ag_news(data_dir)
   reason = 'cannot connect to drive.google.com (timed out)'
   bindings = f' --gin_bindings="DATA_DIR=\'{data_dir}\'"'
@@ -585,7 +585,7 @@ def test_download_fails(data_dir, monkeypatch, page, reason):
   monkeypatch.setattr(preparation, '_check_network', lambda *args: None)
   monkeypatch.setattr(downloader._Downloader, '_sync_download', download)
   monkeypatch.setenv('TFDS_DATA_DIR', str(data_dir))
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     open_ag_news(None)
   message = str(caught.value)
   assert len(message.splitlines()) == 3

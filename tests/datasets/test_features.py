@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.datasets import features
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 EXPECTED = 'expected one class of a fixed set (a TFDS ClassLabel).'
 
@@ -46,7 +46,7 @@ def described():
   ],
 )
 def test_a_label_for_another_task_is_refused_by_its_name(label, reason):
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     features.check_keys(('text', label), features=described(), dataset='some')
   first, second = str(caught.value).splitlines()
   assert first == f"KEYS: the label {label!r} of 'some' is {reason}; {EXPECTED}"

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.datasets import source, storage
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 N_TRAIN = 100
 WORDS = ('rain', 'sun', 'snow')
@@ -112,7 +113,7 @@ def read_all(found, split, batch_size=1024):
 
 
 def message_of(call, *args, **kwargs):
-  with pytest.raises(errors.UserError) as caught:
+  with pytest.raises(UserError) as caught:
     call(*args, **kwargs)
   return str(caught.value)
 
@@ -243,6 +244,83 @@ def test_bad_keys(data_dir, keys, message, prepared, tmp_path):
   assert message_of(toy, place, keys=keys) == message
 
 
+def make_builder(name, **members):
+  """Returns a data set class of a user's, with what is given in it alone."""
+  import tensorflow_datasets as tfds
+
+  def make_info(self):
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=tfds.features.FeaturesDict(
+        {
+          'text': tfds.features.Text(),
+          'label': tfds.features.ClassLabel(names=['a', 'b']),
+        }
+      ),
+    )
+
+  complete = {
+    'VERSION': tfds.core.Version('1.0.0'),
+    '_info': make_info,
+    '_split_generators': lambda self, _: {
+      'train': self._generate_examples(),
+      'test': self._generate_examples(),
+    },
+    '_generate_examples': lambda self: iter([(1, {'text': 'a', 'label': 'b'})]),
+    '__module__': 'my_data',
+  }
+  complete.update(members)
+  complete = {k: v for k, v in complete.items() if v is not None}
+  return type(name, (tfds.core.GeneratorBasedBuilder,), complete)
+
+
+@pytest.mark.parametrize(
+  'missing', ['_info', '_split_generators', '_generate_examples']
+)
+def test_a_builder_that_is_not_complete(tmp_path, missing):
+  name = f'Without{missing.title().replace("_", "")}'
+  make_builder(name, **{missing: None})
+  snake_case = re.sub(r'(?<!^)([A-Z])', r'_\1', name).lower()
+  assert re.fullmatch(
+    rf"DATASET '{snake_case}': Can't instantiate abstract class {name} with.* "
+    rf"abstract method '?{missing}'?",
+    message_of(
+      source.open_source,
+      name=snake_case,
+      keys=('text', 'label'),
+      data_dir=tmp_path,
+    ),
+  )
+
+
+@pytest.mark.parametrize(
+  ('name', 'members', 'message'),
+  [
+    (
+      'BadConfigs',
+      {'BUILDER_CONFIGS': 5},
+      "DATASET 'bad_configs': 'int' object is not subscriptable",
+    ),
+    (
+      'NoSplits',
+      {'_split_generators': lambda self, _: None},
+      "data set 'no_splits': my_data.NoSplits cannot make it: TypeError: "
+      'Invalid `_split_generators` returned value: None',
+    ),
+  ],
+)
+def test_a_builder_that_does_wrong(tmp_path, name, members, message):
+  make_builder(name, **members)
+  snake_case = re.sub(r'(?<!^)([A-Z])', r'_\1', name).lower()
+  found = message_of(
+    source.open_source,
+    name=snake_case,
+    keys=('text', 'label'),
+    data_dir=tmp_path,
+  )
+  assert found == message
+
+
 CATALOG = 'All names: https://www.tensorflow.org/datasets/catalog/overview'
 CONFIGS = "Configs: 'daily', 'hourly'."
 
@@ -303,6 +381,9 @@ HAS_ROWS = "'toy_weather/daily' has 'train' (100 rows), 'test' (20 rows)."
      f'{HAS_ROWS}'),
     (('train[:101]', 'test'), "SPLITS: 'train[:101]': Requested slice [:101] "
      f'incompatible with 100 examples.\n{HAS_ROWS}'),
+    (('all[:80%]', 'all[80%:]'), "SPLITS: 'all[:80%]': TFDS cannot slice "
+     "'all'. Slice each split: 'train[:80%]+test[:80%]'.\n"
+     f'{HAS_ROWS}'),
     (('train', 'test[:0]'), f"SPLITS: 'test[:0]' holds no rows. {HAS_ROWS}"),
     (('train[60%:40%]', 'test'), "SPLITS: 'train[60%:40%]' holds no rows. "
      f'{HAS_ROWS}'),

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from experiments.comparison import compare
+from experiments.comparison import run_reader
 from tests.fixtures import live_browser, live_tensorboard
 from tests.fixtures.live_sweep import read_json, start, wait_for
 
@@ -56,8 +56,8 @@ def logdir(launcher, tmp_path_factory):
 @pytest.fixture(scope='module')
 def runs(logdir):
   return {
-    str(path.relative_to(logdir)): compare.read_run(path, path.name)
-    for path in compare.find_runs(logdir)
+    str(path.relative_to(logdir)): run_reader.read_run(path, path.name)
+    for path in run_reader.find_runs(logdir)
   }
 
 

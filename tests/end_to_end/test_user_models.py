@@ -11,19 +11,30 @@ import pytest
 from tests.fixtures.config_cases import ROOT
 
 
+def blocks(page):
+  """Returns the files that a page shows, by name; later parts are added."""
+  document = (ROOT / 'docs' / page).read_text()
+  found: dict[str, str] = {}
+  for name, content in re.findall(
+    r'```\w*\n# (my_models\.py|mine\.gin)\n(.*?)```', document, re.DOTALL
+  ):
+    found[name] = found.get(name, '') + content
+  return found
+
+
 @pytest.fixture
 def example(tmp_path):
   """Writes the example as it is documented; returns its directory."""
-  document = (ROOT / 'docs' / 'models.md').read_text()
-  blocks = re.findall(
-    r'```\w*\n# (my_models\.py|wide_mean\.gin)\b.*?\n(.*?)```',
-    document,
-    re.DOTALL,
-  )
-  assert [name for name, _ in blocks] == ['my_models.py', 'wide_mean.gin']
-  for name, content in blocks:
+  files = blocks('models.md')
+  assert sorted(files) == ['mine.gin', 'my_models.py']
+  for name, content in files.items():
     (tmp_path / name).write_text(content)
   return tmp_path
+
+
+def test_all_pages_show_one_module():
+  whole = blocks('models.md')['my_models.py']
+  assert whole.startswith(blocks('tutorial.md')['my_models.py'])
 
 
 def start(launcher, example, *flags):
@@ -38,7 +49,7 @@ def test_the_documented_example_trains_and_predicts(launcher, example):
   done = start(
     launcher,
     example,
-    '--gin_file=wide_mean.gin',
+    '--gin_file=mine.gin',
     *(
       f'--gin_bindings={binding}'
       for binding in (
@@ -54,9 +65,12 @@ def test_the_documented_example_trains_and_predicts(launcher, example):
   assert done.returncode == 0, done.stderr
   written = (example / 'run' / 'config.gin').read_text()
   assert written.startswith('import my_models\n')
-  assert 'MODEL = @wide_mean\n' in written
-  assert 'wide_mean.n_hidden = 200\n' in written
-  assert 'wide_mean.dropout = %DROPOUT\n' in written
+  assert 'MODEL = @mean_and_max\n' in written
+  assert 'focal_loss.gamma = 1.5\n' in written
+  assert 'mean_and_max.dropout = %DROPOUT\n' in written
+  measured = (example / 'run' / 'metrics.jsonl').read_text()
+  for metric in ('FocalLoss', 'MacroAveragedFScore'):
+    assert f'"metrics/{metric}"' in measured
   (example / 'texts.txt').write_text('The striker scored twice.\n')
   done = start(
     launcher,
@@ -76,14 +90,14 @@ def test_what_is_misspelt_is_named(launcher, example):
   done = start(
     launcher,
     example,
-    '--gin_file=wide_mean.gin',
-    '--gin_bindings=wide_mean.n_hiden=3',
+    '--gin_file=mine.gin',
+    '--gin_bindings=mean_and_max.d_featur=3',
     '--output_dir=run',
   )
   assert done.returncode == 2
   assert done.stderr.endswith(
-    "--gin_bindings='wide_mean.n_hiden=3': wide_mean has no parameter n_hiden. "
-    'Did you mean n_hidden?\n'
+    "--gin_bindings='mean_and_max.d_featur=3': mean_and_max has no parameter "
+    'd_featur. Did you mean d_feature?\n'
   )
   assert not (example / 'run').exists()
 

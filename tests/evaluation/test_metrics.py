@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from experiments.evaluation import metrics
-from experiments.foundation import errors
+from experiments.foundation.errors import UserError
 
 NAMES = ('cat', 'dog', 'cow')
 
@@ -220,7 +220,7 @@ def test_arrays_that_do_not_fit_are_refused(log_probs, targets, message):
 
 def test_logits_are_refused():
   logits = np.array([[0, 0, 0], [1, 2, 3]], np.float32)
-  with pytest.raises(errors.UserError) as error:
+  with pytest.raises(UserError) as error:
     metrics.evaluate_log_probs(
       log_probs=logits, targets=np.array([0, 1]), label_names=NAMES
     )
@@ -235,14 +235,14 @@ def test_logits_are_refused():
 def test_what_is_not_finite_is_refused(bad):
   log_probs = GOOD.copy()
   log_probs[1, 2] = bad
-  with pytest.raises(errors.UserError, match='for 1 of 2 examples'):
+  with pytest.raises(UserError, match='for 1 of 2 examples'):
     metrics.evaluate_log_probs(
       log_probs=log_probs, targets=np.array([0, 1]), label_names=NAMES
     )
 
 
 def test_an_empty_split_is_refused():
-  with pytest.raises(errors.UserError) as error:
+  with pytest.raises(UserError) as error:
     metrics.evaluate_log_probs(
       log_probs=np.zeros((0, 3), np.float32),
       targets=np.zeros(0, np.int32),

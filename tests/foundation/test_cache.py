@@ -127,18 +127,41 @@ def test_a_damaged_entry_is_built_again_and_said_so(entry, damage, caplog):
   assert cache.open_entry(entry) == {'n': 3}
 
 
-def test_of_a_large_file_the_last_block_is_checked(tmp_path, monkeypatch):
+def test_every_block_of_a_large_file_is_checked(tmp_path, monkeypatch):
   monkeypatch.setattr(cache, '_BLOCK_BYTES', 10)
-  monkeypatch.setattr(cache, '_MAX_CHECKED_BLOCKS', 3)
   path = tmp_path / 'entry'
   cache.open_or_build(path, build=build_content, what='a thing')
-  content = bytearray((path / 'content').read_bytes())
-  content[15] ^= 1  # The second block of a hundred is not looked at.
-  (path / 'content').write_bytes(content)
+  whole = (path / 'content').read_bytes()
+  for block in range(100):
+    content = bytearray(whole)
+    content[10 * block + block % 10] ^= 1
+    (path / 'content').write_bytes(content)
+    assert cache.open_entry(path) is None
+  (path / 'content').write_bytes(whole)
   assert cache.open_entry(path) == {'n': 3}
-  content[-1] ^= 1
-  (path / 'content').write_bytes(content)
-  assert cache.open_entry(path) is None
+
+
+def test_no_flipped_bit_of_a_manifest_changes_what_it_says(entry):
+  path = entry / 'manifest.json'
+  whole = path.read_bytes()
+  n_unnoticed = 0
+  for bit in range(8 * len(whole)):
+    content = bytearray(whole)
+    content[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(content)
+    found = cache.open_entry(entry)
+    assert found in (None, {'n': 3})
+    n_unnoticed += found is not None
+  # One kind of white space for another.
+  assert n_unnoticed < 0.1 * 8 * len(whole)
+
+
+def test_a_manifest_of_an_earlier_version_proves_nothing(entry):
+  path = entry / 'manifest.json'
+  manifest = json.loads(path.read_bytes())
+  del manifest['crc32']
+  path.write_text(json.dumps(manifest))
+  assert cache.open_entry(entry) is None
 
 
 def test_a_build_that_fails_leaves_nothing(tmp_path):

@@ -224,23 +224,36 @@ def test_one_that_cannot_be_read_is_not_taken_for_damaged(tmp_path):
   saved = save(tmp_path, 1, 2)
   saved.path(2).unlink()
   saved.path(2).mkdir()
-  with pytest.raises(IsADirectoryError):
+  with pytest.raises(UserError, match='is a directory, and a file must be'):
     saved.resume()
+
+
+# What no save of ours can have left.
+NOT_OURS = (
+  'notes.txt',
+  '.notes.txt.abcdefg7.tmp',
+  '.step_0000000003.npz.abc.tmp',
+  '.step_0000000003.npz.abcdefg7.tmp.bak',
+  '.step_3.npz.abcdefg7.tmp',
+  '.tmp',
+)
 
 
 def test_what_a_killed_save_left_is_removed(tmp_path):
   saved = save(tmp_path, 1, 2)
-  aside = tmp_path / '.step_0000000003.npz.abc.tmp'
+  aside = tmp_path / '.step_0000000003.npz.abcdefg7.tmp'
   aside.write_bytes(b'half')
   # Killed after the rename, before the old one went.
   old = tmp_path / 'step_0000000000.npz'
   old.write_bytes(saved.path(1).read_bytes())
-  other = tmp_path / 'notes.txt'
-  other.write_text('mine')
+  others = [tmp_path / name for name in NOT_OURS]
+  for other in others:
+    other.write_text('mine')
   saved.load_newest()
   assert aside.exists()
   saved.resume()
-  assert sorted(tmp_path.iterdir()) == [other, saved.path(1), saved.path(2)]
+  left = [*others, saved.path(1), saved.path(2)]
+  assert sorted(tmp_path.iterdir()) == sorted(left)
 
 
 def test_a_save_that_fails_leaves_the_others(tmp_path, monkeypatch):

@@ -58,11 +58,11 @@ def test_a_vocabulary_takes_the_place_of_another(tmp_path, original, name):
     (tmp_path / other).write_text(other)
     directory.store_vocabulary(tmp_path / other)
   assert os.listdir(directory.path) == [name]
-  assert directory.vocabulary.read_text() == original
+  assert directory.vocabulary.read_bytes() == original.encode()
   assert directory.is_free()
   # Its own copy may be what a config names.
-  directory.store_vocabulary(directory.vocabulary)
-  assert directory.vocabulary.read_text() == original
+  directory.store_vocabulary(directory.vocabulary.path)
+  assert directory.vocabulary.read_bytes() == original.encode()
 
 
 def test_one_process_has_the_lock(tmp_path):

@@ -33,7 +33,10 @@ def cost(launcher, *arguments):
 @pytest.mark.parametrize('axes', ['two', 'one'])
 def test_ten_thousand_trials_are_planned_in_ten_seconds(launcher, axes):
   sweeps = {
-    'two': [f'SEED={[*range(100)]}', f'N_STEPS={[*range(1, 101)]}'],
+    'two': [
+      f'SEED={[*range(100)]}',
+      f'LEARNING_RATE={[i / 1000 for i in range(1, 101)]}',
+    ],
     'one': [f'SEED={[*range(10_000)]}'],
   }
   few_seconds, few_mib, _ = cost(launcher, '--sweep=SEED=[1, 2]', '--dry_run')

@@ -102,5 +102,6 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
   with pytest.raises(UserError) as error:
     vocabulary_files.read_vocabulary(tmp_path)
   assert str(error.value) == (
-    f'cannot read the vocabulary {tmp_path}: Is a directory.'
+    f'cannot read the vocabulary: {tmp_path} is a directory, and a regular '
+    'file is needed.'
   )

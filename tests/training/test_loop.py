@@ -8,6 +8,7 @@ import pytest
 
 from experiments.backend import trax_repairs
 from experiments.batching import batches
+from experiments.foundation.directory import File
 from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
@@ -395,7 +396,7 @@ def test_the_average_of_the_weights_is_what_is_evaluated(tokens, tmp_path):
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
   assert not np.allclose(ours[0], weights[0], rtol=1e-3)
 
-  loop.export(tmp_path / 'model.pkl.gz')
+  loop.export(File.at(tmp_path / 'model.pkl.gz'))
   model = build(plain_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   np.testing.assert_array_equal(model.weights[0], ours[0])
@@ -481,7 +482,7 @@ def test_the_best_weights_can_be_taken(tokens, tmp_path):
 def test_export_is_what_trax_reads(tokens, tmp_path):
   loop = make_loop(tokens, tmp_path, body=batch_norm_model)
   loop.run()
-  loop.export(tmp_path / 'model.pkl.gz')
+  loop.export(File.at(tmp_path / 'model.pkl.gz'))
   model = build(batch_norm_model, 'eval')
   model.init_from_file(str(tmp_path / 'model.pkl.gz'))
   inputs = sample(tokens)[0]

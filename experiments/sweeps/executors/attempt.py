@@ -3,12 +3,12 @@
 import contextlib
 import gc
 import os
-import pathlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 
 from experiments.config import experiment
+from experiments.foundation.directory import File
 from experiments.foundation.errors import EndOfRun, UserError
 from experiments.pipeline import runs
 from experiments.pipeline.results import format_run
@@ -84,12 +84,12 @@ def _outcome_of(error: BaseException) -> Outcome:
 
 
 @contextlib.contextmanager
-def _output_to(path: pathlib.Path) -> Iterator[None]:
+def _output_to(log: File) -> Iterator[None]:
   """Appends to a file what this process prints, C++ included."""
-  path.parent.mkdir(parents=True, exist_ok=True)
+  log.directory.make()
   _flush()
   kept = [os.dup(number) for number in (1, 2)]
-  file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+  file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
   try:
     for number in (1, 2):
       os.dup2(file, number)

@@ -15,6 +15,7 @@ from multiprocessing import connection
 
 from absl import logging as absl_logging
 
+from experiments.foundation import processes
 from experiments.rundir import run_dir
 from experiments.sweeps.executors import (
   Ended,
@@ -50,7 +51,7 @@ class LocalExecutor:
     Args:
       jobs: number of trials at once.
     """
-    cores = sorted(os.sched_getaffinity(0))
+    cores = processes.usable_cores()
     gpus = _gpus()
     self._deaths_at_start = 0
     self._is_stopping = False

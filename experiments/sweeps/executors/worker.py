@@ -1,13 +1,11 @@
 """A worker process on this machine: imports once, then trial after trial."""
 
 import atexit
-import ctypes
 import os
 import signal
 from multiprocessing import connection
 
-# Of <sys/prctl.h>.
-_PR_SET_PDEATHSIG = 1
+from experiments.foundation import processes
 
 
 def main(
@@ -23,13 +21,10 @@ def main(
     cores: the processor cores to use.
     verbosity: as --verbosity.
   """
-  # Not SIGTERM: nobody would be there to kill a process that does not heed it,
-  # and a run goes on exactly from its last checkpoint.
-  ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-  if os.getppid() != parent:
+  if not processes.die_with(parent):
     return
   # Before the import of what counts cores to size its pools of threads.
-  os.sched_setaffinity(0, cores)
+  processes.keep_to_cores(cores)
   # Ctrl-C goes to the parent, which says what is to be done.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -1,0 +1,471 @@
+"""Directories that are opened once, and files that are reached through them.
+
+A directory may have come from a stranger. The path to it is the user's own and
+may lead through symbolic links; below it nothing is followed through one, for
+reading, writing or removing, whatever its name. So what is below is opened by
+name and descriptor, and must be a regular file or a directory: to open a FIFO
+can take for ever, and a device can do anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import pathlib
+import re
+import stat
+import weakref
+from collections.abc import Callable, Iterator
+from typing import BinaryIO
+
+from experiments.foundation.errors import UserError
+
+# Not blocking, so that a FIFO that nobody writes to is opened, and refused.
+_SAFELY = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_BELOW = _SAFELY | os.O_NOFOLLOW
+_ASIDE = re.compile(r'\.(.+)\.[a-z0-9_]{8}\.tmp')
+# Of what is read as a whole and has no bound of its own.
+MAX_BYTES = 2**28
+# What opening the wrong kind of thing ends in.
+_OF_KINDS = (
+  errno.ELOOP,
+  errno.ENOTDIR,
+  errno.EISDIR,
+  errno.ENXIO,
+  errno.EOPNOTSUPP,
+)
+_KINDS = {
+  stat.S_IFLNK: 'a symbolic link',
+  stat.S_IFDIR: 'a directory',
+  stat.S_IFREG: 'a file',
+  stat.S_IFIFO: 'a FIFO',
+  stat.S_IFSOCK: 'a socket',
+  stat.S_IFCHR: 'a device',
+  stat.S_IFBLK: 'a device',
+}
+
+
+class WrongKindError(UserError):
+  """Something that is no regular file, or no directory, where one must be."""
+
+
+class Directory:
+  """A directory, which need not exist before something is done in it.
+
+  Attributes:
+    path: where it is, for messages; it may have been moved since.
+  """
+
+  def __init__(
+    self, path: os.PathLike[str] | str, parent: Directory | None = None
+  ):
+    """Opens nothing yet.
+
+    Args:
+      path: the directory.
+      parent: the one that it is in, if it is reached through that; then it may
+        be no symbolic link.
+    """
+    self.path = pathlib.Path(path)
+    self._parent = parent
+    self._descriptor: int | None = None
+
+  def __str__(self) -> str:
+    return str(self.path)
+
+  @property
+  def descriptor(self) -> int:
+    """The directory itself, opened at first use.
+
+    Raises:
+      WrongKindError: it is none, and in a directory that is not the user's own.
+      OSError: it is none, does not exist, or may not be read.
+    """
+    if self._descriptor is None:
+      self._descriptor = self._open()
+      self._close = weakref.finalize(self, os.close, self._descriptor)
+    return self._descriptor
+
+  def _open(self) -> int:
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    if self._parent is None:
+      return os.open(self.path, flags)
+    with _explained(self):
+      return os.open(
+        self.path.name,
+        flags | os.O_NOFOLLOW,
+        dir_fd=self._parent.descriptor,
+      )
+
+  @classmethod
+  def at(cls, place: Directory | os.PathLike[str] | str) -> Directory:
+    """Returns the directory at a path that is the user's own."""
+    return place if isinstance(place, Directory) else cls(place)
+
+  def directory(self, name: str) -> Directory:
+    """Returns a directory in this one."""
+    return Directory(self.path / name, self)
+
+  def file(self, name: str) -> File:
+    """Returns a file in this directory."""
+    return File(self, name)
+
+  def exists(self) -> bool:
+    """Tells whether it is there.
+
+    Raises:
+      WrongKindError: something else is there, in a directory that is not the
+        user's own.
+    """
+    try:
+      return self.descriptor >= 0
+    except (FileNotFoundError, NotADirectoryError):
+      return False
+
+  def make(self) -> None:
+    """Makes it and its parents, unless it is there.
+
+    Raises:
+      WrongKindError: something else is there.
+      OSError: it cannot be made.
+    """
+    if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
+      return
+    self._descriptor = None
+    if self._parent is None:
+      self.path.mkdir(parents=True, exist_ok=True)
+    else:
+      self._parent.make()
+      with contextlib.suppress(FileExistsError), _explained(self, True):
+        os.mkdir(self.path.name, dir_fd=self._parent.descriptor)
+    _ = self.descriptor
+
+  def names(self) -> list[str]:
+    """Returns the names in it, in order; [] where there is no directory."""
+    if not self.exists():
+      return []
+    with _explained(self):
+      return sorted(os.listdir(self.descriptor))
+
+  def remove_unfinished(self, is_ours: Callable[[str], object]) -> None:
+    """Removes what `File.write` of a killed process left.
+
+    Args:
+      is_ours: tells, by the name, whether a file is one that may have been
+        written here.
+    """
+    for name in self.names():
+      aside = _ASIDE.fullmatch(name)
+      if aside and is_ours(aside[1]):
+        with contextlib.suppress(WrongKindError):
+          if self.file(name).is_file():
+            self.file(name).unlink()
+
+
+class File:
+  """A file in a directory, which need not exist.
+
+  Attributes:
+    directory: where it is.
+    name: its name there.
+  """
+
+  def __init__(self, directory: Directory, name: str):
+    """Names a file; nothing is opened."""
+    self.directory = directory
+    self.name = name
+
+  @classmethod
+  def at(cls, place: File | os.PathLike[str] | str) -> File:
+    """Returns the file at a path whose directory is the user's own."""
+    if isinstance(place, File):
+      return place
+    path = pathlib.Path(place)
+    return cls(Directory(path.parent), path.name)
+
+  def __str__(self) -> str:
+    return str(self.path)
+
+  @property
+  def path(self) -> pathlib.Path:
+    """Where it is, for messages."""
+    return self.directory.path / self.name
+
+  def is_file(self) -> bool:
+    """Tells whether it is there.
+
+    Raises:
+      WrongKindError: what has its name is no regular file.
+    """
+    if not self.directory.exists():
+      return False
+    try:
+      with _explained(self):
+        mode = os.stat(
+          self.name, dir_fd=self.directory.descriptor, follow_symlinks=False
+        ).st_mode
+    except FileNotFoundError:
+      return False
+    if not stat.S_ISREG(mode):
+      raise WrongKindError(_refusal(self, mode))
+    return True
+
+  def open_to_read(self) -> BinaryIO:
+    """Opens it to be read.
+
+    Raises:
+      WrongKindError: it is no regular file.
+      OSError: it does not exist, or may not be read.
+    """
+    return open(self._opened(os.O_RDONLY), 'rb')
+
+  def read_bytes(self, most: int = MAX_BYTES) -> bytes:
+    """Returns all that is in it.
+
+    Args:
+      most: how many bytes that may be.
+
+    Raises:
+      UserError: there are more, or it is no regular file.
+      OSError: as of `open_to_read`.
+    """
+    with self.open_to_read() as file:
+      return bounded(file, most, str(self))
+
+  def read_text(
+    self, *, encoding: str, errors: str = 'strict', most: int = MAX_BYTES
+  ) -> str:
+    """Returns all that is in it, decoded; see `read_bytes`."""
+    return self.read_bytes(most).decode(encoding, errors)
+
+  def write(self, *parts: bytes | memoryview | str) -> None:
+    """Writes it so that a reader sees the old content or all of the new.
+
+    Written aside, flushed to disk, then renamed.
+
+    Args:
+      *parts: one after the other; text is written as UTF-8.
+
+    Raises:
+      WrongKindError: a directory has its name.
+      OSError: the disk is full, the directory is not writable, …; the file is
+        then as it was and nothing is left beside it.
+    """
+    directory = self.directory.descriptor
+    # Else it could take the place of a link, or fail only at the very end.
+    self.is_file()
+    aside = f'.{self.name}.{os.urandom(4).hex()}.tmp'
+    with _explained(self, is_made=True):
+      descriptor = os.open(
+        aside,
+        _BELOW | os.O_WRONLY | os.O_CREAT | os.O_EXCL,
+        0o666,
+        dir_fd=directory,
+      )
+      try:
+        with open(descriptor, 'wb') as file:
+          for part in parts:
+            file.write(part.encode() if isinstance(part, str) else part)
+          file.flush()
+          os.fsync(file.fileno())
+        os.replace(aside, self.name, src_dir_fd=directory, dst_dir_fd=directory)
+      except BaseException:
+        with contextlib.suppress(OSError):
+          os.unlink(aside, dir_fd=directory)
+        raise
+      os.fsync(directory)
+
+  def create(self) -> BinaryIO:
+    """Opens a new file to be written.
+
+    Raises:
+      FileExistsError: it is there.
+      OSError: it cannot be made.
+    """
+    return open(self._opened(os.O_WRONLY | os.O_CREAT | os.O_EXCL), 'wb')
+
+  def open_in_place(self, flags: int) -> int:
+    """Opens it to be changed where it is, made if need be.
+
+    A file that has another name as well, a hard link, is first replaced by a
+    copy, so that what has the other name stays as it is.
+
+    Args:
+      flags: os.O_RDWR or os.O_WRONLY, and perhaps os.O_APPEND.
+
+    Returns:
+      A descriptor.
+
+    Raises:
+      WrongKindError: it is no regular file.
+      OSError: it cannot be opened or made.
+    """
+    descriptor = self._opened(flags | os.O_CREAT)
+    if os.fstat(descriptor).st_nlink == 1:
+      return descriptor
+    os.close(descriptor)
+    self.write(self.read_bytes())
+    return self._opened(flags)
+
+  def rename(self, name: str) -> None:
+    """Gives it another name in its directory, in place of what has it."""
+    at = self.directory.descriptor
+    with _explained(self):
+      os.replace(self.name, name, src_dir_fd=at, dst_dir_fd=at)
+
+  def unlink(self, missing_ok: bool = False) -> None:
+    """Removes it; a symbolic link itself, and never a directory."""
+    try:
+      with _explained(self):
+        os.unlink(self.name, dir_fd=self.directory.descriptor)
+    except FileNotFoundError:
+      if not missing_ok:
+        raise
+
+  def _opened(self, flags: int) -> int:
+    # Before it is opened, too: with some devices that alone does something.
+    if not self.is_file() and not flags & os.O_CREAT:
+      raise FileNotFoundError(
+        errno.ENOENT, os.strerror(errno.ENOENT), str(self)
+      )
+    with _explained(self, is_made=bool(flags & os.O_CREAT)):
+      descriptor = os.open(
+        self.name, _BELOW | flags, 0o666, dir_fd=self.directory.descriptor
+      )
+    return _checked(descriptor, str(self))
+
+
+def open_regular(path: os.PathLike[str] | str) -> BinaryIO:
+  """Opens a file that the user named to be read.
+
+  The path may lead through symbolic links, to a regular file. A pipe may be
+  named as well if this process was started with it, as in
+  `--input=<(zcat articles.gz)`.
+
+  Args:
+    path: the file.
+
+  Raises:
+    WrongKindError: it is something else.
+    OSError: it does not exist, or may not be read.
+  """
+  path = os.fspath(path)
+  if re.fullmatch(r'/dev/stdin|(/dev|/proc/self)/fd/\d+', path):
+    return open(path, 'rb')
+  mode = os.stat(path).st_mode
+  if not stat.S_ISREG(mode):
+    raise WrongKindError(_refusal(path, mode))
+  descriptor = os.open(path, _SAFELY | os.O_RDONLY)
+  return open(_checked(descriptor, path), 'rb')
+
+
+def read_regular(path: os.PathLike[str] | str, most: int = MAX_BYTES) -> bytes:
+  """Returns all that is in a file that the user named; see `open_regular`.
+
+  Args:
+    path: the file.
+    most: how many bytes that may be.
+
+  Raises:
+    UserError: there are more, or it is no regular file.
+    OSError: as of `open_regular`.
+  """
+  with open_regular(path) as file:
+    return bounded(file, most, os.fspath(path))
+
+
+def bounded(file: BinaryIO, most: int, name: str) -> bytes:
+  """Reads an open file to its end.
+
+  Args:
+    file: opened to be read.
+    most: how many bytes there may be.
+    name: of the file, for a message.
+
+  Raises:
+    UserError: there are more; nothing has been read.
+  """
+  size = os.fstat(file.fileno()).st_size
+  # A file of /proc and a pipe have no size of their own.
+  content = file.read(-1 if size else most + 1) if size <= most else b''
+  if max(size, len(content)) > most:
+    raise UserError(
+      f'{name} has more than {most:,} bytes, the most that are read of such a '
+      'file.'
+    )
+  return content
+
+
+def _checked(descriptor: int, name: str) -> int:
+  """Returns a descriptor of a regular file; closes any other."""
+  try:
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+      raise WrongKindError(_refusal(name, mode))
+  except BaseException:
+    os.close(descriptor)
+    raise
+  return descriptor
+
+
+def _refusal(place: Directory | File | str, mode: int) -> str:
+  found = _KINDS.get(stat.S_IFMT(mode), 'of no known kind')
+  wanted = 'directory' if isinstance(place, Directory) else 'file'
+  if isinstance(place, str):
+    return f'{place} is {found}, and a regular file is needed.'
+  reason = f'{place} is {found}, and a {wanted} must be there'
+  if stat.S_ISLNK(mode):
+    reason = f'{place} is {found}, and none is followed there'
+  return f'{reason}. Put the {wanted} itself there, or remove it.'
+
+
+@contextlib.contextmanager
+def _explained(
+  place: Directory | File, is_made: bool = False
+) -> Iterator[None]:
+  """Makes errors name the whole path, and say what is wrong with a kind.
+
+  Args:
+    place: what is worked at.
+    is_made: whether it is to be made if it is not there.
+  """
+  try:
+    yield
+  except OSError as error:
+    if error.errno is not None:
+      error.filename, error.filename2 = str(place), None
+    if error.errno in _OF_KINDS:
+      mode = _mode(place)
+      is_right = stat.S_ISDIR if isinstance(place, Directory) else stat.S_ISREG
+      if mode is not None and not is_right(mode):
+        raise WrongKindError(_refusal(place, mode)) from error
+    if is_made and error.errno == errno.ENOENT and _is_removed(place):
+      raise UserError(
+        f'{place} cannot be made: its directory was removed while this process '
+        'was working in it.'
+      ) from error
+    raise
+
+
+def _parent(place: Directory | File) -> Directory | None:
+  return place.directory if isinstance(place, File) else place._parent
+
+
+def _is_removed(place: Directory | File) -> bool:
+  """Tells whether the directory that something is in has been removed."""
+  parent = _parent(place)
+  return parent is not None and os.fstat(parent.descriptor).st_nlink == 0
+
+
+def _mode(place: Directory | File) -> int | None:
+  """Returns what kind of thing is somewhere, or None."""
+  parent = _parent(place)
+  try:
+    if parent is None:
+      return os.stat(place.path).st_mode
+    return os.stat(
+      place.path.name, dir_fd=parent.descriptor, follow_symlinks=False
+    ).st_mode
+  except OSError:
+    return None
