@@ -31,11 +31,17 @@ def main() -> None:
   if FLAGS.mode == 'eval':
     from experiments.commands import evaluate
 
-    evaluate.evaluate(pathlib.Path(FLAGS.output_dir))
+    evaluate.evaluate(
+      pathlib.Path(FLAGS.output_dir), allow_import=FLAGS.allow_import
+    )
   elif FLAGS.mode == 'predict':
     from experiments.commands import predict
 
-    predict.predict(pathlib.Path(FLAGS.output_dir), FLAGS.input)
+    predict.predict(
+      pathlib.Path(FLAGS.output_dir),
+      FLAGS.input,
+      allow_import=FLAGS.allow_import,
+    )
   elif FLAGS.mode == 'compare':
     from experiments.commands import compare_runs
 

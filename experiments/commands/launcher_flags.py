@@ -54,6 +54,12 @@ flags.DEFINE_bool(
   'it can run code that it holds. --trust_init_from',
 )
 flags.DEFINE_multi_string(
+  'allow_import',
+  [],
+  'eval, predict: a module, or a package with all that is in it, that the '
+  'config of the run directory may import. --allow_import=my_models',
+)
+flags.DEFINE_multi_string(
   'sweep',
   [],
   'train: values to try, or a YAML file; several are one product. '
@@ -144,6 +150,7 @@ _MODES_OF = {
   'source': ('prepare',),
   'dry_run': ('train',),
   'trust_init_from': ('train',),
+  'allow_import': ('eval', 'predict'),
   'sweep': ('train',),
   **dict.fromkeys(_OF_SWEEPS, ('train',)),
   'format': ('compare',),

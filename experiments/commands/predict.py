@@ -4,7 +4,7 @@ import contextlib
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,7 +37,9 @@ _HINTS = {
 }
 
 
-def predict(output_dir: pathlib.Path, input_path: str) -> None:
+def predict(
+  output_dir: pathlib.Path, input_path: str, *, allow_import: Collection[str]
+) -> None:
   """Classifies texts; prints one JSON object a line, in the order of the input.
 
   The input holds one text a line, or JSON objects with a 'text', or with the
@@ -49,6 +51,7 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
     output_dir: a run directory with a checkpoint.
     input_path: a file, or '-' for stdin; of a stream, lines are answered as
       they come.
+    allow_import: as --allow_import.
 
   Raises:
     UserError: the directory or the file will not do, or some lines could not
@@ -56,7 +59,7 @@ def predict(output_dir: pathlib.Path, input_path: str) -> None:
   """
   directory = run_dir.RunDir(output_dir).existing()
   with _open(input_path) as descriptor:
-    experiment = run_config.load_experiment(directory)
+    experiment = run_config.load_experiment(directory, allow_import)
     jax_setup.start_jax(cache_dir=cache.cache_dir())
     classifier, _ = saved_model.load_classifier(experiment, directory)
     vocabulary = read_vocabulary(

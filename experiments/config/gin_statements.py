@@ -13,8 +13,12 @@ from typing import Any
 from experiments.config import gin_search
 from experiments.config.gin_syntax import Place, parse
 from experiments.config.gin_values import render, shortened
+from experiments.foundation.directory import WrongKindError, read_regular
 from experiments.foundation.errors import UserError
 from gin import config_parser
+
+# Of one file.
+_MAX_BYTES = 2**24
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,9 +115,17 @@ def read(
 
 
 def read_text(text: str, name: str) -> Statements:
-  """Reads the text of one file without includes; `name` is for messages."""
+  """Reads the text of one file, as a run directory has it.
+
+  Args:
+    text: the text.
+    name: of the file, for messages.
+
+  Raises:
+    UserError: it is no gin, binds a name twice, or includes a file.
+  """
   statements = Statements(n_files=1)
-  _Reader(statements, 0, (), set()).read_statements(text, name, [name])
+  _Reader(statements, 0, None, set()).read_statements(text, name, [name])
   return statements
 
 
@@ -124,10 +136,17 @@ class _Reader:
     self,
     statements: Statements,
     source: int,
-    search_paths: Sequence[str],
+    search_paths: Sequence[str] | None,
     done: set[str],
   ):
-    """Adds to `statements`; `done` holds the real paths of files once read."""
+    """Reads nothing yet.
+
+    Args:
+      statements: what is read is added to them.
+      source: see `Binding`.
+      search_paths: where to look for included files; None refuses them.
+      done: real paths of the files that have been read.
+    """
     self._statements = statements
     self._source = source
     self._search_paths = search_paths
@@ -150,12 +169,9 @@ class _Reader:
       chain = ' -> '.join([*including, path])
       raise UserError(f'{blame}include cycle: {chain}. Remove one include.')
     try:
-      with open(path, encoding='utf-8-sig') as file:
-        text = file.read()
-    except IsADirectoryError:
-      raise UserError(
-        f'{blame}{path} is a directory, not a gin file.'
-      ) from None
+      text = read_regular(path, _MAX_BYTES).decode('utf-8-sig')
+    except WrongKindError as error:
+      raise UserError(f'{blame}{error}') from None
     except UnicodeDecodeError:
       raise UserError(
         f'{blame}{path} is no gin file: it is not UTF-8 text.'
@@ -164,6 +180,7 @@ class _Reader:
       raise UserError(
         f'{blame}{path} cannot be read: {error.strerror}.'
       ) from error
+    text = text.replace('\r\n', '\n').replace('\r', '\n')
     if '\0' in text:
       raise UserError(f'{blame}{path} is no gin file: it holds a zero byte.')
     self._done.add(identity)
@@ -200,6 +217,11 @@ class _Reader:
       raise UserError(
         f'{place}: include is for gin files. Give the file by '
         f'--gin_file={filename} instead.'
+      )
+    if self._search_paths is None:
+      raise UserError(
+        f'{place}: include {filename!r} is not followed here. Put what it '
+        'holds in its place.'
       )
     beside = os.path.dirname(including[-1])
     path = self.find(

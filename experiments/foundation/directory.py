@@ -51,11 +51,7 @@ class WrongKindError(UserError):
 
 
 class Directory:
-  """A directory, which need not exist before something is done in it.
-
-  Attributes:
-    path: where it is, for messages; it may have been moved since.
-  """
+  """A directory, which need not exist before something is done in it."""
 
   def __init__(
     self, path: os.PathLike[str] | str, parent: Directory | None = None
@@ -63,16 +59,22 @@ class Directory:
     """Opens nothing yet.
 
     Args:
-      path: the directory.
-      parent: the one that it is in, if it is reached through that; then it may
+      path: the user's own path to it; or its name in `parent`, and then it may
         be no symbolic link.
+      parent: the directory through which it is reached.
     """
-    self.path = pathlib.Path(path)
+    self._path = os.fspath(path)
     self._parent = parent
     self._descriptor: int | None = None
 
   def __str__(self) -> str:
     return str(self.path)
+
+  @property
+  def path(self) -> pathlib.Path:
+    """Where it is, for messages; it may have been moved since."""
+    above = self._parent.path if self._parent else pathlib.Path()
+    return above / self._path
 
   @property
   def descriptor(self) -> int:
@@ -90,10 +92,10 @@ class Directory:
   def _open(self) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     if self._parent is None:
-      return os.open(self.path, flags)
+      return os.open(self._path, flags)
     with _explained(self):
       return os.open(
-        self.path.name,
+        self._path,
         flags | os.O_NOFOLLOW,
         dir_fd=self._parent.descriptor,
       )
@@ -105,7 +107,7 @@ class Directory:
 
   def directory(self, name: str) -> Directory:
     """Returns a directory in this one."""
-    return Directory(self.path / name, self)
+    return Directory(name, self)
 
   def file(self, name: str) -> File:
     """Returns a file in this directory."""
@@ -138,7 +140,7 @@ class Directory:
     else:
       self._parent.make()
       with contextlib.suppress(FileExistsError), _explained(self, True):
-        os.mkdir(self.path.name, dir_fd=self._parent.descriptor)
+        os.mkdir(self._path, dir_fd=self._parent.descriptor)
     _ = self.descriptor
 
   def names(self) -> list[str]:

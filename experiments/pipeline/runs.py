@@ -6,7 +6,7 @@ import logging
 import pathlib
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from experiments.backend import jax_setup
 from experiments.config import gin_config
@@ -86,17 +86,20 @@ def train(
       )
 
 
-def evaluate(output_dir: pathlib.Path) -> Results:
+def evaluate(
+  output_dir: pathlib.Path, *, allow_import: Collection[str] = ()
+) -> Results:
   """Evaluates a run on the whole test split and writes its report anew.
 
   Args:
     output_dir: a run directory with a checkpoint.
+    allow_import: modules that its config may import.
 
   Raises:
     UserError: it is none, or its data cannot be had.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  experiment = run_config.load_experiment(directory)
+  experiment = run_config.load_experiment(directory, allow_import)
   cache_dir = cache.cache_dir()
   jax_setup.start_jax(cache_dir=cache_dir)
   data = open_data(

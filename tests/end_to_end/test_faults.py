@@ -458,43 +458,37 @@ def test_no_file_of_a_run_directory_can_run_code(launcher, halfway, tmp_path):
   assert not sprung.exists()
 
 
-@pytest.mark.parametrize(
-  ('statement', 'message'),
-  [
-    (
-      'import run.planted',
-      'module run.planted came with the run directory and is not run. If you '
-      'trust it, copy it to where PYTHONPATH leads.',
-    ),
-    pytest.param(
-      'from run.report import planted',
-      'module run.report.planted came with the run directory and is not run. '
-      'If you trust it, copy it to where PYTHONPATH leads.',
-      marks=pytest.mark.slow,
-    ),
-    pytest.param(
-      'import trax.rl.task',
-      'a classifier needs no trax.rl.task, which can run what a file contains.',
-      marks=pytest.mark.slow,
-    ),
-  ],
-)
-def test_no_module_of_a_run_directory_is_imported(
-  launcher, halfway, tmp_path, statement, message
-):
+def test_no_module_is_imported_without_leave(launcher, halfway, tmp_path):
+  """Not of the run directory, nor of one beside it that sys.path leads to."""
   sprung = tmp_path / 'sprung'
-  code = f'import os; os.mkdir({str(sprung)!r})'
-  (halfway / 'report').mkdir()
-  for name in ('__init__', 'planted', 'report/__init__', 'report/planted'):
-    (halfway / f'{name}.py').write_text(code)
+  (tmp_path / 'planted.py').write_text(f'import os; os.mkdir({str(sprung)!r})')
   text = (halfway / 'config.gin').read_text()
-  (halfway / 'config.gin').write_text(f'{statement}\n{text}')
-  # Where the launcher looks for modules, as it does below its own directory.
+  (halfway / 'config.gin').write_text(f'import planted\n{text}')
   env = {'PYTHONPATH': str(tmp_path)}
-  for args in (['--mode=predict', '--input=-'], ['--mode=eval']):
-    done = launcher(*args, f'--output_dir={halfway}', env=env, input='')
-    assert_refused(done, f'{halfway}/config.gin:1: {message}')
+  args = (f'--output_dir={halfway}', '--mode=predict', '--input=-')
+  done = launcher(*args, env=env, input='')
+  assert_refused(
+    done,
+    f'{halfway}/config.gin:1: the config of a run directory is to import '
+    'planted, which can run any code. If you trust it, add '
+    '--allow_import=planted',
+  )
   assert not sprung.exists()
+  # Those that compare runs, or look for the run of a trial, read it as text.
+  for flags in (
+    ['--mode=compare', f'--output_dir={tmp_path}'],
+    ['--gin_file=tiny.gin', f'--output_dir={halfway}', '--dry_run'],
+    [
+      *('--gin_file=tiny.gin', '--sweep=SEED=[1, 2]', '--dry_run'),
+      f'--output_dir={tmp_path}',
+    ],
+  ):
+    done = launcher(*flags, env=env)
+    assert 'Traceback' not in done.stderr
+    assert not sprung.exists(), flags
+  flags = [f'--output_dir={halfway}', '--mode=eval', '--allow_import=planted']
+  launcher(*flags, env=env)
+  assert sprung.exists()
 
 
 @pytest.mark.parametrize(

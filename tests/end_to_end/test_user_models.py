@@ -72,13 +72,14 @@ def test_the_documented_example_trains_and_predicts(launcher, example):
   for metric in ('FocalLoss', 'MacroAveragedFScore'):
     assert f'"metrics/{metric}"' in measured
   (example / 'texts.txt').write_text('The striker scored twice.\n')
-  done = start(
-    launcher,
-    example,
-    '--mode=predict',
-    '--output_dir=run',
-    '--input=texts.txt',
+  predict = ('--mode=predict', '--output_dir=run', '--input=texts.txt')
+  done = start(launcher, example, *predict)
+  assert done.returncode == 2
+  assert done.stderr.splitlines()[-1] == (
+    'run/config.gin:1: the config of a run directory is to import my_models, '
+    'which can run any code. If you trust it, add --allow_import=my_models'
   )
+  done = start(launcher, example, *predict, '--allow_import=my_models')
   assert done.returncode == 0, done.stderr
   (line,) = done.stdout.splitlines()
   assert sum(json.loads(line)['probabilities'].values()) == pytest.approx(
