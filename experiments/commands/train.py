@@ -28,4 +28,4 @@ def train(
     context=RunContext(),
     trust_init_from=trust_init_from,
   )
-  print(format_run(results, output_dir, experiment.evaluation))
+  print(format_run(results, experiment.evaluation))

@@ -143,6 +143,23 @@ class Directory:
         os.mkdir(self._path, dir_fd=self._parent.descriptor)
     _ = self.descriptor
 
+  def where(self) -> pathlib.Path:
+    """Returns where it is now, if it was moved after it was opened."""
+    if self._descriptor is None:
+      return self.path
+    try:
+      is_there = os.path.samestat(
+        os.stat(self.path), os.fstat(self._descriptor)
+      )
+    except OSError:
+      is_there = False
+    if is_there:
+      return self.path
+    try:
+      return pathlib.Path(os.readlink(f'/proc/self/fd/{self._descriptor}'))
+    except OSError:
+      return self.path  # Only Linux tells.
+
   def names(self) -> list[str]:
     """Returns the names in it, in order; [] where there is no directory."""
     if not self.exists():

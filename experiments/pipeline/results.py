@@ -21,6 +21,7 @@ class Results(NamedTuple):
     step: training steps that the evaluated model has seen; None: not known, of
       a run that an earlier version of this project has finished.
     n_steps: training steps that the run has done.
+    path: the run directory, where it is now.
     is_old: whether the run was finished before, and nothing was done.
   """
 
@@ -28,6 +29,7 @@ class Results(NamedTuple):
   examples: list[report.Prediction]
   step: int | None
   n_steps: int
+  path: pathlib.Path
   is_old: bool = False
 
 
@@ -54,18 +56,16 @@ def read_results(directory: run_dir.RunDir) -> Results:
     examples,
     run.get('evaluated_step'),
     run['steps'],
+    directory.path,
     is_old=True,
   )
 
 
-def format_run(
-  results: Results, output_dir: pathlib.Path, config: EvaluationConfig
-) -> str:
+def format_run(results: Results, config: EvaluationConfig) -> str:
   """Returns what a run says at its end, as text for a terminal.
 
   Args:
     results: what came of it.
-    output_dir: its directory.
     config: how its best checkpoint was chosen.
   """
   lines = [report.format_results(results.evaluation, results.examples), '']
@@ -76,11 +76,13 @@ def format_run(
       '',
     ]
   if results.is_old:
-    return '\n'.join([*lines, f'Finished before: {output_dir}. Nothing to do.'])
+    return '\n'.join(
+      [*lines, f'Finished before: {results.path}. Nothing to do.']
+    )
   return '\n'.join(
     [
       *lines,
-      f'Run directory: {output_dir}',
-      f'TensorBoard:   tensorboard --logdir={output_dir.parent}',
+      f'Run directory: {results.path}',
+      f'TensorBoard:   tensorboard --logdir={results.path.parent}',
     ]
   )

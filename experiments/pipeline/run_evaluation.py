@@ -123,7 +123,7 @@ def evaluate_run(
   )
   directory.write_run(metrics=evaluation.to_dict(), evaluated_step=step)
   n_steps = directory.read_run().get('steps', step)
-  return Results(evaluation, examples, step, n_steps)
+  return Results(evaluation, examples, step, n_steps, directory.root.where())
 
 
 def _warn_of_padding(classifier: inference.Classifier, data: Data) -> None:

@@ -57,7 +57,7 @@ def run(
         on_records=on_records,
       )
       results = runs.train(resolved, task.path, context=context)
-      print(format_run(results, task.path, resolved.evaluation))
+      print(format_run(results, resolved.evaluation))
       outcome = Outcome(run_dir.FINISHED)
     except (KeyboardInterrupt, EndOfRun, Exception) as error:
       outcome = _outcome_of(error)
