@@ -177,7 +177,9 @@ def _why_unused(
     return overridden.explain(reached.overridden[binding.key], binding.key)
   if not binding.is_macro:
     if (binding.scope, binding.selector) in reached.used:
-      return 'a scope binds it again'
+      if binding.selector in reached.selectors:
+        return 'a scope binds it again'
+      return f'what calls {short(binding.selector)} gives it another value'
     scope = f'{binding.scope}/' if binding.scope else ''
     return f'nothing in use refers to @{scope}{short(binding.selector)}'
   given = _readers(binding, bindings)

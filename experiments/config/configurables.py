@@ -8,11 +8,9 @@ import dataclasses
 import functools
 import importlib
 import inspect
-import sys
 import traceback
-import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from experiments.config.gin_statements import Import
@@ -279,73 +277,6 @@ def is_model(selector: str) -> bool:
   return selector.startswith(('experiments.models.', 'trax.models.'))
 
 
-@functools.cache
-def called_by(selector: str) -> tuple[str, ...]:
-  """Returns the configurables that one names in its defaults and its code.
-
-  The code is searched for names, in it and in functions of the same package
-  that it names, so that `LayerNorm.epsilon` can be bound for a model which
-  calls `tl.LayerNorm`.
-  """
-  found = set()
-  defaults = signature(selector).defaults.values()
-  for thing in [*defaults, *_named_in(function_of(selector))]:
-    other = _selector_of(thing)
-    if other and other != selector:
-      found.add(other)
-  return tuple(sorted(found))
-
-
-def _selector_of(thing: Any) -> str | None:
-  """Returns what a function or class is registered as, if gin wrapped it."""
-  if not isinstance(thing, types.FunctionType | type):
-    return None
-  for selector, configurable in _registry().items():
-    if configurable.wrapper is thing and selector not in _EXTERNAL:
-      return selector
-  return None
-
-
-def _named_in(function: Callable) -> Iterator[Any]:
-  """Yields the functions and classes that code names, and what these name."""
-  package = function.__module__.split('.')[0]
-  seen = set()
-  todo: list[Any] = [function]
-  while todo:
-    thing = inspect.unwrap(todo.pop())
-    if id(thing) in seen:
-      continue
-    seen.add(id(thing))
-    if inspect.isclass(thing):
-      todo += [f for f in vars(thing).values() if inspect.isfunction(f)]
-      continue
-    for name in _names(thing.__code__):
-      for value in _meanings(name, thing):
-        if not isinstance(value, types.FunctionType | type):
-          continue
-        yield value
-        module = getattr(value, '__module__', None) or ''
-        if module.split('.')[0] == package and _selector_of(value) is None:
-          todo.append(value)
-
-
-def _names(code: types.CodeType) -> Iterator[str]:
-  yield from code.co_names
-  for constant in code.co_consts:
-    if isinstance(constant, types.CodeType):
-      yield from _names(constant)
-
-
-def _meanings(name: str, function: types.FunctionType) -> Iterator[Any]:
-  """Yields what a name in a function's code can mean."""
-  if name in function.__globals__:
-    yield function.__globals__[name]
-    return
-  modules = [sys.modules.get('trax.layers')]
-  modules += [
-    function.__globals__.get(other) for other in function.__code__.co_names
-  ]
-  for module in modules:
-    # vars(), since asking a deferred module for an attribute would load it.
-    if isinstance(module, types.ModuleType) and name in vars(module):
-      yield vars(module)[name]
+def is_external(selector: str) -> bool:
+  """Tells whether code that calls it by its plain name goes around gin."""
+  return selector in _EXTERNAL

@@ -6,6 +6,7 @@ dicts, to the configurables and macros that these name.
 """
 
 import dataclasses
+import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ class Reached:
       which it was reached. Among `keys` are those of them that say nothing
       else than would be so without them.
     selectors: configurables that a reference or the framework names.
-    used: (scope, selector) of the same, and of those that only code calls.
+    used: (scope, selector) of the same, and of those that code alone calls.
     macros: names of macros referred to, bound or not.
     scopes: every scope that is active in some reference, and its parents.
   """
@@ -59,7 +60,7 @@ def winners(
 def reach(
   bindings: Mapping[Key, Binding],
   roots: Mapping[str, Iterable[str]],
-  called: Callable[[str], Iterable[str]] = lambda selector: (),
+  taken: Mapping[tuple[str, str], Iterable[str]] = types.MappingProxyType({}),
   excuse: Callable[[str, Key], str | bool | None] = lambda scope, key: None,
 ) -> Reached:
   """Follows references from the roots.
@@ -67,7 +68,7 @@ def reach(
   Args:
     bindings: by key; names of configurables are as the roots write them.
     roots: the parameters that the framework reads of each configurable.
-    called: the configurables that the code and the defaults of one call.
+    taken: by scope and configurable, the parameters that code takes from gin.
     excuse: told of the scope in which a binding is reached, and of its key:
       None if it has an effect; else whether it may stand nevertheless, or the
       name of a macro that has to have an effect elsewhere for that.
@@ -104,21 +105,23 @@ def reach(
         reached.keys.add(key)
         follow(bindings[key].value, scope)
 
-  def visit(scope: str, selector: str, by_name: bool = True) -> None:
-    if by_name:
-      reached.selectors.add(selector)
+  def visit(scope: str, selector: str) -> None:
+    reached.selectors.add(selector)
     if (scope, selector) in reached.used:
       return
     reached.used.add((scope, selector))
     reached.scopes.update(prefixes(scope))
     consume(scope, selector)
-    for other in called(selector):
-      visit(scope, other, by_name=False)
 
   for selector, parameters in roots.items():
     reached.selectors.add(selector)
     reached.used.add(('', selector))
     consume('', selector, parameters)
+  for (scope, selector), parameters in taken.items():
+    if (scope, selector) not in reached.used:
+      reached.used.add((scope, selector))
+      reached.scopes.update(prefixes(scope))
+      consume(scope, selector, parameters)
   for key, macro in excused:
     if ('', macro, '') in reached.keys:
       reached.keys.add(key)

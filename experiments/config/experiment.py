@@ -8,14 +8,13 @@ gin, when they are made and when their code runs: by the methods of
 """
 
 import contextlib
-import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from experiments.backend import trax_optimizers
 from experiments.config.gin_config import Config
-from experiments.config.gin_state import GinState
+from experiments.config.gin_state import GinState, bound_value, instance
 from experiments.foundation.errors import UserError
 
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
@@ -198,7 +197,7 @@ class Experiment:
       UserError: its parameters do not go together.
     """
     with self.bound():
-      function = _bound_value(_EXPERIMENT, 'model')
+      function = bound_value(_EXPERIMENT, 'model')
       try:
         return function(
           vocab_size=self.model.vocab_size, n_classes=n_classes, mode=mode
@@ -211,7 +210,7 @@ class Experiment:
   def make_optimizer(self):
     """Makes the optimizer, which clips gradients if the config says so."""
     with self.bound():
-      optimizer = _instance(_bound_value(_TRAIN_TASK, 'optimizer'))
+      optimizer = instance(bound_value(_TRAIN_TASK, 'optimizer'))
     if self.optimization.clip_grad_norm is not None:
       trax_optimizers.clip_gradients(
         optimizer, self.optimization.clip_grad_norm
@@ -221,15 +220,15 @@ class Experiment:
   def make_loss(self):
     """Makes the layer that computes the loss."""
     with self.bound():
-      return _instance(_bound_value(_TRAIN_TASK, 'loss_layer'))
+      return instance(bound_value(_TRAIN_TASK, 'loss_layer'))
 
   def make_schedule(self) -> Callable[[int], float] | None:
     """Makes the learning rate by step; None: it is the optimizer's."""
     with self.bound():
-      schedule = _bound_value(_TRAIN_TASK, 'lr_schedule')
+      schedule = bound_value(_TRAIN_TASK, 'lr_schedule')
       if schedule is None:
         return None
-      schedule = _instance(schedule)
+      schedule = instance(schedule)
 
     def learning_rate(step: int) -> float:
       with self.bound():
@@ -240,7 +239,7 @@ class Experiment:
   def make_metrics(self) -> list[Any]:
     """Makes the layers that a sampled evaluation measures with."""
     with self.bound():
-      return [_instance(each) for each in _bound_value(_EVAL_TASK, 'metrics')]
+      return [instance(each) for each in bound_value(_EVAL_TASK, 'metrics')]
 
 
 def resolve(config: Config) -> Experiment:
@@ -258,8 +257,8 @@ def resolve(config: Config) -> Experiment:
       for name in ('TFDS', 'Tokenize', 'FilterByLength', 'BucketByLength')
     )
     own = gin.get_bindings(_EXPERIMENT)
-    every_n_steps = _bound_value(_TRAIN_TASK, 'n_steps_per_checkpoint')
-    n_eval_batches = _bound_value(_EVAL_TASK, 'n_eval_batches')
+    every_n_steps = bound_value(_TRAIN_TASK, 'n_steps_per_checkpoint')
+    n_eval_batches = bound_value(_EVAL_TASK, 'n_eval_batches')
   return Experiment(
     config=config,
     data=DataConfig(
@@ -303,21 +302,3 @@ def resolve(config: Config) -> Experiment:
     ),
     gin_state=state,
   )
-
-
-def _bound_value(selector: str, parameter: str) -> Any:
-  """Returns what gin gives a parameter now; None where it is not bound."""
-  import gin
-
-  values = gin.get_bindings(selector, resolve_references=False)
-  # The copy of a reference is what it refers to, or what calling that returns.
-  return copy.deepcopy(values.get(parameter))
-
-
-def _instance(configurable_or_instance: Any) -> Any:
-  """Returns an object for what a config may name or make: @Adam, @Adam()."""
-  value = configurable_or_instance
-  is_function = isinstance(value, type) or (
-    callable(value) and hasattr(value, '__wrapped__')
-  )
-  return value() if is_function else value

@@ -34,6 +34,7 @@ from experiments.config.gin_values import (
   render,
 )
 from experiments.config.overrides import FEEDING, Overridden
+from experiments.config.usage import Taken, find_taken
 from experiments.foundation.errors import UserError
 
 
@@ -183,7 +184,7 @@ def resolve(parsed: ParsedConfig, *, of_run: bool = False) -> Resolved:
     {b.key: b for b in bindings if b.source <= source}
     for source in range(parsed.n_files + 1)
   ]
-  reached = [_reach(state) for state in states]
+  reached = _reach_all(states, parsed)
   binding_checks.refuse_unused(bindings, reached, of_run=of_run)
   final, consumed = states[-1], reached[-1]
   macro_checks.refuse_required(final, consumed)
@@ -242,12 +243,115 @@ def _located(binding: Binding) -> Any:
     return binding.value
 
 
-def _reach(bindings: Mapping[Key, Binding]) -> Reached:
-  return reach(
+def _reach(bindings: Mapping[Key, Binding], taken: Taken) -> Reached:
+  return reach(bindings, schema.ROOTS, taken, Overridden(bindings).excuse)
+
+
+def _reach_all(
+  states: Sequence[Mapping[Key, Binding]], parsed: ParsedConfig
+) -> list[Reached]:
+  """Finds what is consumed, by reference or by code.
+
+  Args:
+    states: the bindings after each file, and last after the flags.
+    parsed: what they were parsed from.
+  """
+  reached = [_reach(state, {}) for state in states]
+  wanted = {
+    key
+    for key, binding in states[-1].items()
+    if not any(key in each.keys for each in reached[binding.source :])
+    and _may_be_taken(binding, reached[-1], has_imports=bool(parsed.imports))
+  }
+  # The last first: what is used in the end need not be looked for before.
+  for i in reversed(range(len(states))):
+    candidates = wanted.intersection(states[i])
+    if not candidates:
+      break
+    reached[i] = _reach_with_code(
+      states[i], candidates, parsed, is_last=i == len(states) - 1
+    )
+    wanted -= reached[i].keys
+  return reached
+
+
+def _may_be_taken(
+  binding: Binding, reached: Reached, *, has_imports: bool
+) -> bool:
+  """Tells whether code might take a parameter that no reference leads to."""
+  if (
+    binding.is_macro
+    or binding.key in reached.overridden
+    or binding.selector in schema.ROOTS
+    or configurables.is_external(binding.selector)
+  ):
+    return False
+  # A user's own code alone calls these, and gin/base.gin binds many.
+  is_for_users = binding.selector.startswith(
+    ('trax.optimizers.', 'trax.supervised.', 'trax.data.')
+  )
+  return not is_for_users or (has_imports and not binding.depth)
+
+
+def _reach_with_code(
+  bindings: Mapping[Key, Binding],
+  candidates: Iterable[Key],
+  parsed: ParsedConfig,
+  *,
+  is_last: bool,
+) -> Reached:
+  """Finds what is consumed where code may take some of it from gin.
+
+  Args:
+    bindings: all, by key.
+    candidates: of those that no reference leads to, what is looked for.
+    parsed: what they were parsed from.
+    is_last: whether it is the whole config, which must do.
+
+  Raises:
+    UserError: the parts cannot be made, so it cannot be told.
+  """
+  without = _reach(bindings, {})
+  right: dict[tuple[str, str], set[str]] = {}
+  wrong: dict[Key, UserError] = {}
+  for key in candidates:
+    try:
+      value = macro_checks.resolved(bindings[key].value, bindings)
+      binding_checks.checked(bindings[key], value, bindings)
+      right.setdefault(key[:2], set()).add(key[2])
+    except UserError as error:
+      wrong[key] = error
+  try:
+    binding_checks.check_values(bindings, without, parsed.name)
+    normalized = {
+      key: normalize(binding, bindings) for key, binding in bindings.items()
+    }
+    text = _rendered(parsed.imports, normalized, _reach(bindings, right))
+    taken = find_taken(text)
+  except UserError:
+    if is_last:
+      raise
+    return without
+  except Exception as error:
+    if not is_last:
+      return without
+    key = min(candidates)
+    reason = (str(error).splitlines() or [''])[0]
+    raise UserError(
+      f'{bindings[key].place}: whether anything uses '
+      f'{binding_checks.shown(bindings[key])} cannot be told, for making the '
+      f'model and what else is bound fails: {type(error).__name__}: {reason}'
+    ) from error
+  for key, refusal in wrong.items():
+    if is_last and key[2] in taken.get(key[:2], ()):
+      raise refusal
+  return _reach(
     bindings,
-    schema.ROOTS,
-    configurables.called_by,
-    Overridden(bindings).excuse,
+    {
+      key: parameters
+      for key, parameters in taken.items()
+      if any(key[1] == selector for _, selector, _ in candidates)
+    },
   )
 
 

@@ -5,6 +5,7 @@ to put them aside. This is the only module that exchanges them.
 """
 
 import contextlib
+import copy
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -65,3 +66,21 @@ class GinState:
       finally:
         self._values = {name: getattr(config, name) for name in _NAMES}
         vars(config).update(others)
+
+
+def bound_value(selector: str, parameter: str) -> Any:
+  """Returns what gin gives a parameter now; None where it is not bound."""
+  import gin
+
+  values = gin.get_bindings(selector, resolve_references=False)
+  # The copy of a reference is what it refers to, or what calling that returns.
+  return copy.deepcopy(values.get(parameter))
+
+
+def instance(configurable_or_instance: Any) -> Any:
+  """Returns an object for what a config may name or make: @Adam, @Adam()."""
+  value = configurable_or_instance
+  is_function = isinstance(value, type) or (
+    callable(value) and hasattr(value, '__wrapped__')
+  )
+  return value() if is_function else value

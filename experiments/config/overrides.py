@@ -21,6 +21,7 @@ _TOKENIZE = 'trax.data.Tokenize'
 _ADAFACTOR = 'trax.optimizers.Adafactor'
 _SM3 = 'trax.optimizers.SM3'
 _MOMENTUM = 'trax.optimizers.Momentum'
+_CONFIGURABLE_ENCODER = 'trax.models.ConfigurableTransformerEncoder'
 _MULTIFACTOR = 'trax.supervised.lr_schedules.multifactor'
 # Stands for whatever TrainTask.optimizer refers to.
 _OPTIMIZER = ''
@@ -58,6 +59,11 @@ def _is_unset(value: Any) -> bool:
 
 def _is_zero(value: Any) -> bool:
   return not isinstance(value, Reference) and value == 0
+
+
+def _is_not_axial(value: Any) -> bool:
+  known = ('sin-cos', 'fixed-base', 'infinite', 'infinite-affine', 'time-bin')
+  return value is None or value in (*known, 'no')
 
 
 def _lack(*factors: str) -> Callable[[Any], bool]:
@@ -126,7 +132,18 @@ OVERRIDES = (
       (_ADAFACTOR, 'weight_decay_n_steps', 'weight_decay_rate'),
       (_MOMENTUM, 'nesterov', 'mass'),
       (_SM3, 'momentum_type', 'momentum'),
+      (_CONFIGURABLE_ENCODER, 'ff_sparsity_type', 'ff_sparsity'),
     )
+  ),
+  *(
+    Override(
+      _CONFIGURABLE_ENCODER,
+      parameter,
+      (_CONFIGURABLE_ENCODER, 'pos_type'),
+      _is_not_axial,
+      "leaves it out; 'axial' asks for it",
+    )
+    for parameter in ('pos_axial_shape', 'pos_d_axial_embs')
   ),
   _of_multifactor(
     'constant', 'constant', 'two_constants', fed_by='LEARNING_RATE'

@@ -206,6 +206,8 @@ SET_BY_FRAMEWORK: Mapping[tuple[str, str], str] = {
   ('BucketByLength', 'length_axis'): 'the length of the text counts',
   ('TrainTask', 'labeled_data'): 'it comes from DATASET',
   ('TrainTask', 'sample_batch'): 'it comes from DATASET',
+  ('Accuracy', 'classifier'): 'the most probable class counts',
+  ('SequenceAccuracy', 'classifier'): 'the most probable class counts',
   ('EvalTask', 'labeled_data'): 'it comes from DATASET',
   ('EvalTask', 'sample_batch'): 'it comes from DATASET',
 }
@@ -267,6 +269,9 @@ PARAMETERS: Mapping[str, Spec] = {
   'n_filters': WIDTH,
   'widths': WIDTHS,
   'label_smoothing': FRACTION,
+  'cutoff': NOT_NEGATIVE,
+  'beta': POSITIVE,
+  'initial_category_index': COUNT,
   'min_value': NOT_NEGATIVE,
 }
 

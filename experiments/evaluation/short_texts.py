@@ -53,6 +53,8 @@ def change_by_padding(
   ).astype(np.int32)
   cut = tokenization.Tokens.from_lists(rows.tolist(), [0] * len(rows))
   padded, kept = classifier.log_probs(cut)
+  if not kept.any():  # FilterByLength.min_length leaves texts as short out.
+    return Padded(0, 0)
   try:
     bare = classifier.answer(rows)
   # Of a user's own model, which may want more tokens than these.

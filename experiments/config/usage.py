@@ -1,0 +1,63 @@
+"""What the code of a config's parts takes from gin, found by making them.
+
+A reference can be followed without running anything. That a model calls
+`tl.LayerNorm`, and leaves its epsilon to gin but gives its own mode, only its
+code knows: so it is run once, on shapes alone, and gin is asked what it gave.
+"""
+
+from collections.abc import Collection, Mapping
+
+from experiments.config.gin_state import GinState, bound_value, instance
+
+_TRAIN_TASK = 'trax.supervised.training.TrainTask'
+_EVAL_TASK = 'trax.supervised.training.EvalTask'
+_EXPERIMENT = 'experiments.experiment'
+
+# (scope, selector) to parameters.
+Taken = Mapping[tuple[str, str], Collection[str]]
+
+# A batch that every model takes; the classes are as good as any.
+_BATCH, _LENGTH, _N_CLASSES = 2, 8, 2
+
+
+def find_taken(text: str) -> Taken:
+  """Makes the parts of a config once, and sees what gin gives to whom.
+
+  Args:
+    text: `gin_config.Config.text` of a config that passes all other checks.
+
+  Returns:
+    By scope and full selector of each configurable that was called, the
+    parameters that its caller left to gin.
+  """
+  import jax
+  import numpy as np
+  from trax import shapes
+
+  from gin import config
+
+  state = GinState(text)
+  ids = np.zeros((_BATCH, _LENGTH), np.int32)
+  key = jax.random.PRNGKey(0)
+  with state.bound():
+    instance(bound_value(_TRAIN_TASK, 'optimizer'))
+    instance(bound_value(_TRAIN_TASK, 'loss_layer'))
+    for metric in bound_value(_EVAL_TASK, 'metrics'):
+      instance(metric)
+    schedule = bound_value(_TRAIN_TASK, 'lr_schedule')
+    if schedule is not None:
+      instance(schedule)(1)
+    make_model = bound_value(_EXPERIMENT, 'model')
+    vocab_size = bound_value(_EXPERIMENT, 'vocab_size')
+    for mode in ('train', 'eval'):
+      model = make_model(vocab_size=vocab_size, n_classes=_N_CLASSES, mode=mode)
+
+      def run(ids, key, model=model):
+        weights, state = model.init(shapes.signature(ids), key)
+        return model.pure_fn(ids, weights, state, key)[0]
+
+      jax.eval_shape(run, ids, key)
+    return {
+      called: frozenset(values)
+      for called, values in config._OPERATIVE_CONFIG.items()
+    }
