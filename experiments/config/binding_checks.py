@@ -27,6 +27,9 @@ from experiments.foundation.suggestions import did_you_mean
 
 _MODEL = ('', 'experiments.experiment', 'model')
 _OPTIMIZER = ('', 'trax.supervised.training.TrainTask', 'optimizer')
+_SCHEDULE = ('', 'trax.supervised.training.TrainTask', 'lr_schedule')
+_LOSS = ('', 'trax.supervised.training.TrainTask', 'loss_layer')
+_METRICS = ('', 'trax.supervised.training.EvalTask', 'metrics')
 _PATIENCE = ('', 'experiments.experiment', 'patience')
 _BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
 _BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
@@ -215,6 +218,7 @@ def check_values(
     if key in reached.keys and not binding.is_macro:
       checked(binding, resolved(binding.value, bindings), bindings)
   _check_roles(bindings)
+  _check_other_roles(bindings)
   for key, binding in bindings.items():
     if key in reached.keys:
       _refuse_incomplete_calls(binding, bindings)
@@ -430,10 +434,12 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
       f'not {shortened(target)}.'
     )
   signature = configurables.signature(target.selector)
+  is_layer = target.selector.startswith('trax.layers.')
   missing = [
     name for name in schema.SET_FOR_MODELS if name not in signature.defaults
   ]
-  if missing and not signature.is_open:
+  # Layers of trax take any name, and are no models.
+  if missing and (is_layer or not signature.is_open):
     raise UserError(
       f'{source.place}: {_subject(source)} must be a function of vocab_size, '
       f'n_classes and mode; {shortened_references(target)} does not take '
@@ -447,6 +453,27 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
         f'{bindings[key].place}: {shown(bindings[key])} cannot be bound: '
         f'{schema.SET_FOR_MODELS[parameter]}.'
       )
+
+
+def _check_other_roles(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses what of trax can be no schedule, loss or metric."""
+  for key, role, fits in (
+    (_SCHEDULE, 'a learning rate schedule', configurables.is_schedule),
+    (_LOSS, 'a loss', configurables.is_loss),
+    (_METRICS, 'metrics', configurables.is_metric),
+  ):
+    binding = bindings.get(key)
+    if binding is None:
+      continue
+    for leaf in leaves(resolved(binding.value, bindings)):
+      if isinstance(leaf, Reference) and not fits(leaf.selector):
+        source = origin(binding, bindings)
+        known = sorted(map(short, filter(fits, configurables.names())))
+        raise UserError(
+          f'{source.place}: {_subject(source)} must be {role}, not '
+          f'{shortened_references(leaf)}. There are '
+          f'{", ".join(f"@{name}" for name in known)}.'
+        )
 
 
 def _subject(binding: Binding) -> str:

@@ -34,6 +34,25 @@ _LAYERS = (
   'MaskedSequenceAccuracy',
 )
 
+# Of trax.layers, what makes one number of log-probabilities and classes; the
+# first can be trained by.
+_LOSSES = (
+  'CategoryCrossEntropy',
+  'CrossEntropyLoss',
+  'CrossEntropyLossWithLogSoftmax',
+  'CrossEntropySum',
+  'WeightedCategoryCrossEntropy',
+)
+_METRICS = (
+  'Accuracy',
+  'CategoryAccuracy',
+  'MacroAveragedFScore',
+  'MaskedSequenceAccuracy',
+  'SequenceAccuracy',
+  'WeightedCategoryAccuracy',
+  'WeightedFScore',
+)
+
 # Registered from outside: a call by their plain name takes nothing from gin.
 _EXTERNAL: set[str] = set()
 
@@ -275,6 +294,31 @@ def is_optimizer(selector: str) -> bool:
 def is_model(selector: str) -> bool:
   """Tells whether a configurable is one of the models of trax or ours."""
   return selector.startswith(('experiments.models.', 'trax.models.'))
+
+
+def is_schedule(selector: str) -> bool:
+  """Tells whether a configurable is a schedule, or may be one of a user's."""
+  return _is_of_users(selector) or selector.startswith(
+    ('trax.supervised.lr_schedules.', 'experiments.schedules.')
+  )
+
+
+def is_loss(selector: str) -> bool:
+  """Tells whether a configurable is a loss, or may be one of a user's."""
+  return (
+    _is_of_users(selector)
+    or selector.startswith('experiments.losses.')
+    or selector.removeprefix('trax.layers.') in _LOSSES
+  )
+
+
+def is_metric(selector: str) -> bool:
+  """Tells whether a configurable is a metric, or may be one of a user's."""
+  return is_loss(selector) or selector.removeprefix('trax.layers.') in _METRICS
+
+
+def _is_of_users(selector: str) -> bool:
+  return not selector.startswith(('trax.', 'experiments.', 'gin.'))
 
 
 def is_external(selector: str) -> bool:

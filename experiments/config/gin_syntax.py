@@ -183,6 +183,7 @@ def _reason(error: Exception) -> str:
 
 
 def _reason_of_token(token: str) -> str:
+  token = token if len(token) <= 60 else f'{token[:59]}…'
   literal = _LITERALS.get(token.lower())
   if literal:
     return (

@@ -2,7 +2,9 @@
 
 import pytest
 
-from tests.fixtures.config_cases import Bad, assert_refused
+from experiments.config import gin_config
+from experiments.foundation.errors import UserError
+from tests.fixtures.config_cases import ROOT, Bad, assert_refused
 
 BAD = [
   Bad(
@@ -386,6 +388,28 @@ BAD = [
     text='Adam:\n  b1 = 0.5\n  b9 = 0.5\n',
   ),
 ]
+
+
+ROLES = {
+  'LR_SCHEDULE=@Adam': 'macro LR_SCHEDULE must be a learning rate schedule, '
+  'not @Adam. There are @lr_schedules.constant, @multifactor, @warmup, ',
+  'TrainTask.loss_layer=@L2Loss': 'TrainTask.loss_layer must be a loss, not '
+  '@L2Loss. There are @CategoryCrossEntropy, @CrossEntropyLoss, ',
+  'TrainTask.loss_layer=@Accuracy': 'TrainTask.loss_layer must be a loss, not '
+  '@Accuracy. There are ',
+  'EvalTask.metrics=[@Accuracy, @Adam]': 'EvalTask.metrics must be metrics, '
+  'not @Adam. There are @Accuracy, @CategoryAccuracy, ',
+  'MODEL=@PureLSHSelfAttentionWrapper': 'macro MODEL must be a function of '
+  'vocab_size, n_classes and mode; @PureLSHSelfAttentionWrapper does not take ',
+}
+
+
+@pytest.mark.parametrize('flag', ROLES)
+def test_names_what_can_have_a_role(flag):
+  gin_file = str(ROOT / 'gin' / 'bbc_news.gin')
+  with pytest.raises(UserError) as caught:
+    gin_config.check(gin_config.parse([gin_file], [flag]))
+  assert str(caught.value).startswith(f"--gin_bindings='{flag}': {ROLES[flag]}")
 
 
 @pytest.mark.parametrize('case', BAD, ids=str)

@@ -190,9 +190,13 @@ def roles() -> dict[str, list[str]]:
       found['schedule'].append(selector)
     elif set(schema.SET_FOR_MODELS) <= set(known):
       found['model'].append(selector)
-    elif is_measure(selector):
-      found['loss'].append(selector)
-      found['metric'].append(selector)
+    elif selector.startswith(('trax.layers.', 'experiments.losses.')):
+      # Of what may have the role, a config takes what computes one number.
+      if configurables.is_loss(selector):
+        found['loss'].append(selector)
+      if configurables.is_metric(selector):
+        assert is_measure(selector), selector
+        found['metric'].append(selector)
   return found
 
 

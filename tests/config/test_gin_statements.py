@@ -21,7 +21,7 @@ BAD = [
     gin_files=['nowhere/zzz.gin'],
   ),
   Bad(
-    '--gin_file=gin: gin is a directory, not a gin file.',
+    '--gin_file=gin: gin is a directory, and a regular file is needed.',
     gin_files=['gin'],
   ),
   Bad(
@@ -46,7 +46,7 @@ BAD = [
     files={'gin/x.gin': b"include 'bas.gin'\n"},
   ),
   Bad(
-    'gin/x.gin:1: gin is a directory, not a gin file.',
+    'gin/x.gin:1: gin is a directory, and a regular file is needed.',
     files={'gin/x.gin': b"include '../gin'\n"},
   ),
   Bad(
