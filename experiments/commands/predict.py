@@ -65,7 +65,7 @@ def predict(
     vocabulary = read_vocabulary(
       directory.vocabulary, lower_case=experiment.text.lower_case
     )
-    labels = directory.read_run()['labels']
+    labels = directory.read_labels()
     text_keys = experiment.data.keys[:-1]
     n_lines = n_errors = n_misread = 0
     format_: Format | None = None

@@ -6,6 +6,7 @@ config that differ in the seed alone are one group, whose mean counts.
 
 import collections
 import dataclasses
+import logging
 import math
 import os
 import pathlib
@@ -104,7 +105,11 @@ def read_objective(
   Returns:
     The default, and None for 'as usual', where no sweep says otherwise.
   """
-  sweep = sweep_file.read_sweep(directory)
+  try:
+    sweep = sweep_file.read_sweep(directory)
+  except (UserError, OSError) as error:
+    logging.warning('%s', error)
+    return DEFAULT_OBJECTIVE, None
   if 'objective' not in sweep:
     return DEFAULT_OBJECTIVE, None
   return sweep['objective'], sweep.get('direction') == 'minimize'
@@ -132,7 +137,7 @@ def compare(
     )
   directory = pathlib.Path(directory)
   runs = [
-    run_reader.read_run(path, str(path.relative_to(directory)))
+    run_reader.read_any_run(path, str(path.relative_to(directory)))
     for path in paths
   ]
   found, is_minimized = read_objective(directory)

@@ -5,6 +5,7 @@ is quick for a thousand runs.
 """
 
 import dataclasses
+import logging
 import os
 import pathlib
 import re
@@ -13,9 +14,12 @@ from typing import Any
 
 from experiments.config import config_text
 from experiments.foundation.directory import File
+from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 
 SEED = 'SEED'
+# Of a run whose record or config cannot be read.
+DAMAGED = 'damaged'
 # The first of these that is bound is what a run was seeded with.
 _SEEDS = ('experiment.seed', SEED)
 _DATASET = 'TFDS.dataset_name'
@@ -37,7 +41,8 @@ class Run:
       is bound to them, so that it is the same whether a value came by a macro
       or by itself.
     overrides: names of those that the command line bound.
-    status: as in run.json; 'interrupted' for a run whose process has gone.
+    status: as in run.json; 'interrupted' for a run whose process has gone,
+      'damaged' for one that cannot be read.
     steps: training steps done.
     seconds: time taken; None if it is not known.
     metrics: exact metrics that are single numbers, by name.
@@ -82,6 +87,9 @@ def find_runs(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
         inside = list(entries)
     except NotADirectoryError:
       continue
+    except OSError as error:
+      logging.warning('%s is left out: %s', path, error.strerror)
+      continue
     if any(entry.name in ('config.gin', 'run.json') for entry in inside):
       found.append(pathlib.Path(path))
       continue
@@ -93,6 +101,27 @@ def find_runs(directory: str | os.PathLike[str]) -> list[pathlib.Path]:
   return sorted(found)
 
 
+def read_any_run(path: pathlib.Path, name: str) -> Run:
+  """Does what `read_run` does, and says of a damaged run that it is."""
+  try:
+    return read_run(path, name)
+  except (UserError, OSError) as error:
+    reason = str(error)
+    if isinstance(error, OSError):
+      reason = f'{error.filename}: {error.strerror}.'
+    return Run(
+      name=name,
+      path=path,
+      bindings={},
+      overrides=(),
+      status=DAMAGED,
+      steps=0,
+      seconds=None,
+      metrics={},
+      error=reason,
+    )
+
+
 def read_run(path: pathlib.Path, name: str) -> Run:
   """Reads one run directory.
 
@@ -101,7 +130,8 @@ def read_run(path: pathlib.Path, name: str) -> Run:
     name: what to call it.
 
   Raises:
-    UserError: its run.json is damaged.
+    UserError: its record is damaged, or no regular file.
+    OSError: its record or its config cannot be read.
   """
   directory = run_dir.RunDir(path)
   run = directory.read_run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -88,17 +89,28 @@ class Evaluation:
       values: a mapping of all fields; others are ignored.
 
     Raises:
-      ValueError: a field is missing.
+      ValueError: a field is missing, or of another number of classes.
     """
     names = [field.name for field in dataclasses.fields(cls)]
     missing = [name for name in names if name not in values]
     if missing:
       raise ValueError(f'evaluation without {", ".join(missing)}')
-    fields = {name: values[name] for name in names}
+    fields = {name: _not_null(values[name]) for name in names}
+    n_classes = len(fields['label_names'])
     for name in ('precision', 'recall', 'f1', 'support', 'label_names'):
-      fields[name] = tuple(fields[name])
-    fields['confusion'] = np.asarray(fields['confusion'], np.int64)
+      fields[name] = tuple(map(_not_null, fields[name]))
+      if len(fields[name]) != n_classes:
+        raise ValueError(f'metrics.{name} is not of {n_classes} classes')
+    rows = fields['confusion']
+    if {len(rows), *map(len, rows)} != {n_classes}:
+      raise ValueError(f'metrics.confusion is not of {n_classes} classes')
+    fields['confusion'] = np.asarray(rows, np.int64)
     return cls(**fields)
+
+
+def _not_null(value: Any) -> Any:
+  """Returns NaN for null, which stands for it in JSON."""
+  return math.nan if value is None else value
 
 
 def evaluate_log_probs(

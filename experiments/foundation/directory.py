@@ -258,6 +258,24 @@ class File:
     """Returns all that is in it, decoded; see `read_bytes`."""
     return self.read_bytes(most).decode(encoding, errors)
 
+  def read_lines(self, longest: int, most: int = 2**32) -> Iterator[bytes]:
+    """Yields its lines, each with its end.
+
+    Args:
+      longest: the most bytes of a line; of a longer one, so many are yielded.
+      most: how many bytes the file may have.
+
+    Raises:
+      UserError: it has more, or is no regular file.
+      OSError: as of `open_to_read`.
+    """
+    with self.open_to_read() as file:
+      check_size(file, most, str(self))
+      while line := file.readline(longest):
+        yield line
+        while len(line) == longest and not line.endswith(b'\n'):
+          line = file.readline(longest)
+
   def write(self, *parts: bytes | memoryview | str) -> None:
     """Writes it so that a reader sees the old content or all of the new.
 
@@ -403,17 +421,29 @@ def bounded(file: BinaryIO, most: int, name: str) -> bytes:
     name: of the file, for a message.
 
   Raises:
-    UserError: there are more; nothing has been read.
+    UserError: there are more; of a file, nothing has been read.
   """
-  size = os.fstat(file.fileno()).st_size
+  size = check_size(file, most, name)
   # A file of /proc and a pipe have no size of their own.
-  content = file.read(-1 if size else most + 1) if size <= most else b''
-  if max(size, len(content)) > most:
-    raise UserError(
-      f'{name} has more than {most:,} bytes, the most that are read of such a '
-      'file.'
-    )
+  content = file.read(-1 if size else most + 1)
+  if len(content) > most:
+    raise _too_large(name, most)
   return content
+
+
+def check_size(file: BinaryIO, most: int, name: str) -> int:
+  """Returns the size of an open file in bytes; see `bounded`."""
+  size = os.fstat(file.fileno()).st_size
+  if size > most:
+    raise _too_large(name, most)
+  return size
+
+
+def _too_large(name: str, most: int) -> UserError:
+  return UserError(
+    f'{name} has more than {most:,} bytes, the most that are read of such a '
+    'file.'
+  )
 
 
 def _checked(descriptor: int, name: str) -> int:

@@ -1,15 +1,23 @@
 """What came of a run, and how that is said."""
 
-import json
 import logging
 import pathlib
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from experiments.config.experiment import EvaluationConfig
 from experiments.evaluation import metrics
+from experiments.foundation import json_types
 from experiments.foundation.errors import UserError
 from experiments.reporting import report
 from experiments.rundir import run_dir
+
+
+class _Prediction(TypedDict):
+  text: str
+  expected: str | None
+  label: str
+  probabilities: dict[str, float]
+  n_tokens: int
 
 
 class Results(NamedTuple):
@@ -38,24 +46,35 @@ def read_results(directory: run_dir.RunDir) -> Results:
 
   Args:
     directory: of the run.
+
+  Raises:
+    UserError: its run.json is damaged.
   """
   run = directory.read_run()
+  try:
+    evaluation = metrics.Evaluation.from_dict(run.get('metrics', {}))
+  except ValueError as error:
+    raise directory.damage(error) from error
   file = directory.report.file('predictions.jsonl')
   examples = []
   try:
     # Not splitlines(), which splits texts at their own separators, too.
     text = file.read_text(encoding='utf-8-sig') if file.is_file() else ''
     lines = text.split('\n')
-    examples = [report.Prediction(**json.loads(line)) for line in lines if line]
+    examples = [
+      report.Prediction(**json_types.loads(line, _Prediction))
+      for line in lines
+      if line
+    ]
   except UserError:
     raise
   except (TypeError, ValueError) as error:
     logging.warning('%s is damaged: %s', file, error)
   return Results(
-    metrics.Evaluation.from_dict(run['metrics']),
+    evaluation,
     examples,
     run.get('evaluated_step'),
-    run['steps'],
+    run.get('steps', 0),
     directory.path,
     is_old=True,
   )

@@ -216,7 +216,7 @@ def _recorded_end(
   Raises:
     Interrupted: a signal has ended it, whatever the exception was.
   """
-  before = directory.read_run().get('seconds', 0.0)
+  before = directory.read_run().get('seconds') or 0.0
   start = time.monotonic()
 
   def note(status: str, **fields) -> None:

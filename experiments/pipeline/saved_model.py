@@ -71,7 +71,7 @@ def load_classifier(
     UserError: there is no checkpoint, or it does not fit the model.
   """
   saved = load(directory)
-  n_classes = len(directory.read_run()['labels'])
+  n_classes = len(directory.read_labels())
   models = models or Models(experiment, n_classes=n_classes, keep=keep)
   weights, state = map(
     fill, models.signatures('eval'), (saved.weights, saved.state)

@@ -4,10 +4,13 @@ import json
 import logging
 import os
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
-from experiments.foundation import system_errors
+from experiments.foundation import json_types, system_errors
 from experiments.foundation.directory import File
+
+# In bytes; what is longer is no line of ours.
+_LONGEST_LINE = 2**16
 
 
 class Record(NamedTuple):
@@ -22,6 +25,14 @@ class Record(NamedTuple):
     time: seconds since the epoch.
   """
 
+  step: int
+  split: str
+  metric: str
+  value: float
+  time: float
+
+
+class _Line(TypedDict):
   step: int
   split: str
   metric: str
@@ -102,34 +113,36 @@ def read_records(place: File | os.PathLike | str) -> list[Record]:
     Its records in order. Lines that are cut off or no records are reported in
     the log and left out.
   """
-  records, bad = [], []
+  records, bad, n_lines = [], [], 0
   try:
-    text = File.at(place).read_text(encoding='utf-8-sig', errors='replace')
+    lines = File.at(place).read_lines(_LONGEST_LINE)
+    for n_lines, line in enumerate(lines, start=1):
+      try:
+        records.append(_parse(line))
+      except ValueError:
+        bad.append(n_lines)
   except FileNotFoundError:
     return []
-  lines = text.splitlines()
-  for number, line in enumerate(lines, start=1):
-    try:
-      records.append(_parse(line))
-    except (TypeError, ValueError, RecursionError):
-      bad.append(number)
   if bad:
     logging.warning(
       '%s: %d of %d lines are no records and left out, the first is line %d',
       place,
       len(bad),
-      len(lines),
+      n_lines,
       bad[0],
     )
   return records
 
 
-def _parse(line: str) -> Record:
-  record = Record(**json.loads(line))
-  types = (int, str, str, int | float, int | float)
-  if not all(isinstance(x, t) for x, t in zip(record, types, strict=True)):
-    raise TypeError('a field is of another type')
-  return record
+def _parse(line: bytes) -> Record:
+  value = json_types.loads(line, _Line)
+  return Record(
+    value['step'],
+    value['split'],
+    value['metric'],
+    value['value'],
+    value['time'],
+  )
 
 
 def _lines(records: Iterable[Record]) -> bytes:

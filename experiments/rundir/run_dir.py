@@ -1,51 +1,13 @@
 """The run directory: the names in it, who may write in it, and its status.
 
-run.json is one JSON object. It is there before step 1, with all but `seconds`
-and `metrics`, and is always replaced as a whole. A trial of a sweep that failed
-before its data were open lacks `dataset` to `vocabulary`.
-
-  status        'running', 'finished', 'failed', 'interrupted', 'diverged' or
-                'pruned' (a search gave it up); a process that was killed leaves
-                'running'
-  overrides     object: what --gin_bindings bound, as gin writes it
-  seed          int: SEED
-  steps         int: training steps done; if diverged, the step that was not
-                finite
-  evaluated_step    int: that of the checkpoint that `metrics` are of: the best
-                one if a best is kept, else the last
-  start         when the run first started, UTC, ISO 8601
-  end           when its last process ended; null before
-  seconds       float: time spent from the opened data to the end, summed over
-                the processes of the run
-  error         null, or the type and message of what ended the run
-  dataset       'name:version' or 'name/config:version', as TFDS writes it
-  splits        object: the slices of 'train' and 'test', maybe 'validation'
-  n_examples    object: the size of each, too long examples included
-  labels        list: names of the classes, in the order of the model's outputs
-  data          SHA-256 of the rows that are read, and of how
-  vocabulary    SHA-256 of the vocabulary's file
-  metrics       object: the exact evaluation, of the test split
-    n_examples    int: how many examples it is of
-    n_dropped     int: how many were left out for their length
-    accuracy, cross_entropy (mean, in nats), macro_f1    float
-    expected_calibration_error    float: `calibration.Calibration.error`
-    label_names   list: the classes of the lists below
-    precision, recall, f1, support    lists, one value a class
-    confusion     list of rows: [expected][predicted], counts
-  host          name of the machine
-  python        version
-  versions      object: version by package
-  git_commit    of this code; null outside a checkout
-  git_dirty     bool: whether the checkout had changes; null outside one
-
-metrics.jsonl holds a `metric_log.Record` a line: step, split ('train', 'eval'
-for the sampled evaluations, 'test' for the exact one), metric, value, time.
+What run.json holds is described in `run_record`. metrics.jsonl holds a
+`metric_log.Record` a line: step, split ('train', 'eval' for the sampled
+evaluations, 'test' for the exact one), metric, value, time.
 """
 
 import contextlib
 import datetime
 import functools
-import json
 import os
 import pathlib
 import platform
@@ -53,17 +15,33 @@ import re
 import subprocess
 from typing import Any
 
-from experiments.foundation import json_text
+from experiments.foundation import json_text, json_types
 from experiments.foundation.directory import Directory, File, read_regular
 from experiments.foundation.errors import UserError
 from experiments.rundir import lock
+from experiments.rundir.run_record import (
+  DIVERGED,
+  FAILED,
+  FINISHED,
+  INTERRUPTED,
+  PRUNED,
+  RUNNING,
+  RunRecord,
+)
 
-RUNNING = 'running'
-FINISHED = 'finished'
-FAILED = 'failed'
-INTERRUPTED = 'interrupted'
-DIVERGED = 'diverged'
-PRUNED = 'pruned'
+__all__ = [
+  'DIVERGED',
+  'FAILED',
+  'FINISHED',
+  'INTERRUPTED',
+  'PRUNED',
+  'RUNNING',
+  'RunDir',
+  'RunRecord',
+  'check_writable',
+  'now',
+  'provenance',
+]
 
 # The name tells who reads a vocabulary; by the end of the original's name.
 _SUBWORDS = 'vocabulary.subword'
@@ -160,26 +138,38 @@ class RunDir:
       return True
     return all(name.startswith('.') and name.endswith('.tmp') for name in names)
 
-  def read_run(self) -> dict[str, Any]:
-    """Returns run.json; {} where there is none.
+  def read_run(self) -> RunRecord:
+    """Returns run.json, of which every field has its type; {} where none is.
 
     Raises:
-      UserError: it is not JSON.
+      UserError: it is damaged.
     """
     try:
-      run = json.loads(self.run.read_text(encoding='utf-8-sig'))
-      if not isinstance(run, dict):
-        raise ValueError('it is no JSON object')
-      return run
-    except FileNotFoundError:
+      content = self.run.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
       return {}
-    except UserError:
-      raise
-    except (ValueError, RecursionError) as error:
-      raise UserError(
-        f'{self.run} is damaged ({error}). Remove it, or choose another '
-        '--output_dir.'
-      ) from error
+    try:
+      return json_types.loads(content, RunRecord)
+    except ValueError as error:
+      raise self.damage(error) from error
+
+  def read_labels(self) -> list[str]:
+    """Returns the names of the classes, as run.json has them.
+
+    Raises:
+      UserError: it has none, or is damaged.
+    """
+    labels = self.read_run().get('labels')
+    if not labels:
+      raise self.damage(ValueError('it has no labels'))
+    return labels
+
+  def damage(self, error: Exception) -> UserError:
+    """Returns what to tell the user about something wrong in run.json."""
+    return UserError(
+      f'{self.run} is damaged ({error}). Put it back from a copy, or remove '
+      'it and train again, which then goes on from the last checkpoint.'
+    )
 
   def write_run(self, **fields: Any) -> None:
     """Sets fields of run.json, atomically.

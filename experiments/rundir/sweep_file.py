@@ -21,19 +21,21 @@ each trial stands; this file says which belong together.
 """
 
 import contextlib
-import json
 import os
 import pathlib
-from collections.abc import Iterator
-from typing import Any
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, Required, TypedDict
 
-from experiments.foundation import json_text
+from experiments.foundation import json_text, json_types
 from experiments.foundation.directory import Directory
 from experiments.foundation.errors import UserError
 from experiments.rundir import lock
 
 _NAME = 'sweep.json'
 _LOCK = '.sweep.lock'
+# Of a directory beside the file; half a character is in no name.
+_NAMES = re.compile('(?!\\.\\.?$)[^/\\0\ud800-\udc7f\udd00-\udfff]+')
 
 RUNNING = 'running'
 FINISHED = 'finished'
@@ -42,26 +44,58 @@ INTERRUPTED = 'interrupted'
 WAITING = 'waiting'
 
 
-def read_sweep(directory: str | os.PathLike[str]) -> dict[str, Any]:
-  """Returns sweep.json of a directory; {} where there is none.
+class Trial(TypedDict, total=False):
+  """A trial."""
+
+  directory: Required[str]
+  bindings: Required[Mapping[str, str]]
+  status: Required[str]
+  attempts: int
+  steps: int
+  seconds: float | None
+  metrics: Mapping[str, float | None]
+  error: str | None
+
+
+class Sweep(TypedDict, total=False):
+  """The whole file."""
+
+  definition: list[Any]
+  gin_files: list[str]
+  gin_bindings: list[str]
+  objective: str
+  direction: Literal['minimize', 'maximize']
+  search: Mapping[str, Any] | None
+  status: str
+  start: str
+  end: str | None
+  trials: Required[Mapping[str, Trial]]
+
+
+def read_sweep(directory: str | os.PathLike[str]) -> Sweep:
+  """Returns sweep.json of a directory, of which every field has its type.
+
+  Returns:
+    What is in it; without trials where there is no such file.
 
   Raises:
     UserError: it is not what this module writes.
   """
   file = Directory(directory).file(_NAME)
   try:
-    sweep = json.loads(file.read_text(encoding='utf-8-sig'))
+    content = file.read_bytes()
   except (FileNotFoundError, NotADirectoryError):
-    return {}
-  except UserError:
-    raise
-  except (ValueError, RecursionError) as error:
+    return {'trials': {}}
+  try:
+    sweep = json_types.loads(content, Sweep)
+    for key, trial in sweep['trials'].items():
+      if not _NAMES.fullmatch(trial['directory']):
+        raise ValueError(f'trials.{key}.directory is no name of a directory')
+  except ValueError as error:
     raise UserError(
       f'{file} is damaged ({error}). Remove it: the runs beside it are found '
       'again without it.'
     ) from error
-  if not isinstance(sweep, dict) or not isinstance(sweep.get('trials'), dict):
-    raise UserError(f'{file} is no sweep. Choose another --output_dir.')
   return sweep
 
 
@@ -76,7 +110,7 @@ class SweepState:
       **fields: what describes this command; see the top of this module.
     """
     self._file = Directory(directory).file(_NAME)
-    trials = read_sweep(directory).get('trials', {})
+    trials = dict(read_sweep(directory)['trials'])
     self._sweep: dict[str, Any] = {**fields, 'trials': trials}
 
   def trial(self, key: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import math
 import pathlib
 from collections.abc import Sequence
-from typing import Any
 
 from experiments.comparison import run_reader, text_table
 from experiments.config.gin_values import render
@@ -96,12 +95,12 @@ def _print_estimate(directory: pathlib.Path, *, n_left: int, jobs: int) -> None:
     )
 
 
-def _known(directory: pathlib.Path) -> list[dict[str, Any]]:
+def _known(directory: pathlib.Path) -> list[sweep_file.Trial]:
   """Returns the entries of all trials in sweep.json."""
-  return list(sweep_file.read_sweep(directory).get('trials', {}).values())
+  return list(sweep_file.read_sweep(directory)['trials'].values())
 
 
-def _status(directory: pathlib.Path, trial: dict[str, Any]) -> str:
+def _status(directory: pathlib.Path, trial: sweep_file.Trial) -> str:
   """Returns a trial's status, as its directory says if there is one."""
   path = directory / trial['directory']
   if not run_dir.RunDir(path).config.is_file():
@@ -112,8 +111,8 @@ def _status(directory: pathlib.Path, trial: dict[str, Any]) -> str:
 def _seconds_per_trial(directory: pathlib.Path) -> float | None:
   """Returns the mean over finished trials of the sweep; None without any."""
   seconds = [
-    entry['seconds']
+    taken
     for entry in _known(directory)
-    if entry.get('status') == run_dir.FINISHED and entry.get('seconds')
+    if entry['status'] == run_dir.FINISHED and (taken := entry.get('seconds'))
   ]
   return sum(seconds) / len(seconds) if seconds else None

@@ -99,12 +99,14 @@ def test_run_json(trained):
 
 def test_every_field_of_run_json_is_documented(trained):
   path, _, _ = trained
-  from experiments.rundir import run_dir
+  from experiments.rundir import run_record
 
   run = read_json(path / 'run.json')
   names = [*run, *run['metrics']]
-  documented = set(re.findall(r'\w+', run_dir.__doc__ or ''))
+  documented = set(re.findall(r'\w+', run_record.__doc__ or ''))
   assert set(names) <= documented
+  assert set(run) <= set(run_record.RunRecord.__annotations__)
+  assert set(run['metrics']) <= set(run_record.Metrics.__annotations__)
 
 
 def test_metrics_jsonl(trained):
