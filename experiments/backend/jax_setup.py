@@ -29,7 +29,7 @@ def start_jax(*, cache_dir: pathlib.Path):
     UserError: JAX sees several devices, which trax 1.4.1 cannot use together,
       or the process may not open enough files.
   """
-  _allow_open_files()
+  allow_open_files()
   from experiments.backend import trax_repairs
 
   trax = trax_repairs.import_trax()
@@ -59,16 +59,25 @@ def start_jax(*, cache_dir: pathlib.Path):
   return trax
 
 
-def _allow_open_files() -> None:
+def allow_open_files(n_files: int = _MIN_OPEN_FILES) -> None:
+  """Lets this process, and those it starts, open enough files.
+
+  Args:
+    n_files: how many there will be.
+
+  Raises:
+    UserError: the system allows fewer.
+  """
+  n_files = max(n_files, _MIN_OPEN_FILES)
   soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-  if soft >= _MIN_OPEN_FILES or soft == resource.RLIM_INFINITY:
+  if soft >= n_files or soft == resource.RLIM_INFINITY:
     return
-  if hard != resource.RLIM_INFINITY and hard < _MIN_OPEN_FILES:
+  if hard != resource.RLIM_INFINITY and hard < n_files:
     raise UserError(
-      f'This process may open {hard} files, and a run needs '
-      f'{_MIN_OPEN_FILES}. Allow more, e.g. with ulimit -n 4096.'
+      f'This process may open {hard} files, and a run needs {n_files}. Allow '
+      'more, e.g. with ulimit -n 4096.'
     )
-  resource.setrlimit(resource.RLIMIT_NOFILE, (_MIN_OPEN_FILES, hard))
+  resource.setrlimit(resource.RLIMIT_NOFILE, (n_files, hard))
 
 
 def _write_programs_whole(directory: pathlib.Path) -> None:

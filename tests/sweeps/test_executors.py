@@ -135,6 +135,29 @@ def test_a_ray_cluster_that_is_not_there_is_explained(launcher, tmp_path):
   assert not (tmp_path / 'sweep').exists()
 
 
+def test_too_few_open_files_are_explained_before_anything_starts(
+  launcher, tmp_path
+):
+  arguments = launcher.command(
+    *('--gin_file=tiny.gin', '--sweep=SEED=[0, 1]', '--jobs=2'),
+    f'--output_dir={tmp_path / "sweep"}',
+  )
+  done = subprocess.run(
+    ['sh', '-c', 'ulimit -n 40; exec "$@"', 'sh', *arguments],
+    cwd=launcher.cwd,
+    env=launcher.env,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 2, done.stderr
+  assert done.stderr == (
+    'This process may open 40 files, and a run needs 64. Allow more, e.g. with '
+    'ulimit -n 4096.\n'
+  )
+  assert not (tmp_path / 'sweep').exists()
+
+
 # The second node joins when the launcher has joined the first: of two on one
 # machine it might choose the one that is to die.
 _CLUSTER = """

@@ -15,6 +15,7 @@ from multiprocessing import connection
 
 from absl import logging as absl_logging
 
+from experiments.backend import jax_setup
 from experiments.foundation import processes
 from experiments.rundir import run_dir
 from experiments.sweeps.executors import (
@@ -37,6 +38,8 @@ _COMMAND = (
 )
 _MOST_DEATHS_AT_START = 3
 _CLOSE_SECONDS = 5
+_OWN_FILES = 48
+_FILES_OF_A_WORKER = 4
 
 
 class LocalExecutor:
@@ -50,7 +53,12 @@ class LocalExecutor:
 
     Args:
       jobs: number of trials at once.
+
+    Raises:
+      UserError: so many workers may not have so many files open.
     """
+    # A pipe to each worker, and what the sweep itself has open.
+    jax_setup.allow_open_files(_OWN_FILES + _FILES_OF_A_WORKER * jobs)
     cores = processes.usable_cores()
     gpus = _gpus()
     self._deaths_at_start = 0
