@@ -47,6 +47,12 @@ SMALL = {
   **{'n_filters': 4, 'dropout': 0.5},
 }
 COMMON = ('VOCAB_SIZE = 20',)
+# What another parameter needs besides to have an effect.
+ALSO = {
+  'pos_axial_shape': (
+    'ConfigurableTransformerEncoder.pos_d_axial_embs = (2, 2)',
+  )
+}
 N_STEPS = 6
 
 
@@ -259,7 +265,8 @@ def deciding(selector, parameter):
   for override in overrides.OVERRIDES:
     if override.parameter == parameter and override.selector in ('', selector):
       name = '.'.join(override.by)
-      yield from ([f'{name} = {value}'] for value in VALUES)
+      also = ALSO.get(parameter, ())
+      yield from ([f'{name} = {value}', *also] for value in VALUES)
 
 
 def test_finds_the_parts():
