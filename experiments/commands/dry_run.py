@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from experiments.backend import tensorflow_start
 from experiments.config.experiment import Experiment
-from experiments.datasets import known_datasets
 from experiments.datasets import source as datasets
 from experiments.foundation import cache
 from experiments.pipeline import data, runs
@@ -35,7 +33,9 @@ def show(experiment: Experiment, output_dir: pathlib.Path) -> None:
   state = _state(experiment, output_dir)
   print(experiment.config.text)
   with _temporary_directory() as aside:
-    source = _find_source(experiment)
+    source = data.find_source(
+      experiment.data, cache_dir=cache.cache_dir(), aside=aside
+    )
     if source is None:
       print(
         f'{experiment.data.name} is not prepared: a run makes or downloads it. '
@@ -72,15 +72,6 @@ def _temporary_directory() -> Iterator[pathlib.Path]:
       yield pathlib.Path(directory)
     finally:
       tempfile.tempdir = before
-
-
-def _find_source(experiment: Experiment) -> datasets.Source | None:
-  arguments = data.source_arguments(experiment.data)
-  source = known_datasets.recall(arguments, cache.cache_dir())
-  if source is None:
-    tensorflow_start.import_tensorflow()
-    source = datasets.find_source(**arguments)
-  return source
 
 
 def _show_source(source: datasets.Source) -> None:

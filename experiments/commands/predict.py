@@ -71,7 +71,10 @@ def predict(
     format_: Format | None = None
     for lines in line_reader.read_lines(descriptor):
       format_ = format_ or find_format(input_path, lines)
-      questions = [read_question(line, format_, text_keys) for line in lines]
+      questions = [
+        read_question(line, format_, text_keys, experiment.data.text_separator)
+        for line in lines
+      ]
       answers = answer(questions, experiment, classifier, vocabulary, labels)
       terminal.print_data(''.join(map(render_answer, questions, answers)))
       n_lines += len(lines)

@@ -77,7 +77,10 @@ def find_format(name: str, lines: Iterable[bytes | None]) -> Format | None:
 
 
 def read_question(
-  line: bytes | None, format_: Format | None, text_keys: Sequence[str]
+  line: bytes | None,
+  format_: Format | None,
+  text_keys: Sequence[str],
+  text_separator: str = ' ',
 ) -> Question:
   """Reads a line, whatever it holds.
 
@@ -86,6 +89,7 @@ def read_question(
     format_: of the input.
     text_keys: which fields of a JSON object make up a text, if it has any of
       them; otherwise 'text' does.
+    text_separator: what stands between them.
   """
   if line is None:
     return _failed(f'more than {line_reader.MAX_LINE_MIB} MiB')
@@ -98,11 +102,13 @@ def read_question(
   if format_ is Format.ARRAY:
     return _failed("a JSON array; give an object a line, as jq -c '.[]' does")
   if format_ is Format.JSON:
-    return _read_json(decoded, text_keys)
+    return _read_json(decoded, text_keys, text_separator)
   return Question(None, decoded, '')
 
 
-def _read_json(line: str, text_keys: Sequence[str]) -> Question:
+def _read_json(
+  line: str, text_keys: Sequence[str], text_separator: str
+) -> Question:
   try:
     value = _DECODER.decode(line)
   except (ValueError, RecursionError) as error:
@@ -114,7 +120,7 @@ def _read_json(line: str, text_keys: Sequence[str]) -> Question:
   for name in names:
     if type(value.get(name)) is not str:
       return Question(id_, '', f'no {name!r} that is a string')
-  text = ' '.join([value[name] for name in names])
+  text = text_separator.join([value[name] for name in names])
   if not text.strip():
     return Question(id_, '', 'empty text')
   return Question(id_, text, '')

@@ -79,6 +79,9 @@ def experiment(
   model,
   n_steps,
   seed=0,
+  text_separator=' ',
+  split_by=None,
+  skip_bad_rows=False,
   lower_case=False,
   truncate=False,
   keep_checkpoints=2,
@@ -100,6 +103,10 @@ def experiment(
     model: function of (vocab_size, n_classes, mode) that returns a layer.
     n_steps: training steps in total.
     seed: seeds weights, dropout and the order of the data.
+    text_separator: what stands between several texts of an example.
+    split_by: of a user's own file, the column whose equal values stay in one
+      split; None: equal texts do.
+    skip_bad_rows: whether rows of such a file that will not do are left out.
     lower_case: whether texts are made lower-case first.
     truncate: whether longer examples keep their first tokens, as many as
       FilterByLength.max_length; else they are left out.

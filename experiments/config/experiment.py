@@ -27,17 +27,23 @@ class DataConfig:
   """Which examples.
 
   Attributes:
-    name: of the data set, as TFDS takes it.
+    name: of the data set, as TFDS takes it, or the path of a user's own files.
     keys: of the texts, and last that of the label.
     splits: what to train and what to evaluate on, in TFDS's slicing syntax; of
       three the second is what is sampled during training.
     data_dir: where prepared data sets are; None: TFDS's own choice.
+    text_separator: what stands between several texts of an example.
+    split_by, skip_bad_rows: how a user's own files are read; see
+      `datasets.file_survey.ImportOptions`.
   """
 
   name: str
   keys: tuple[str, ...]
   splits: tuple[str, ...]
   data_dir: str | None
+  text_separator: str
+  split_by: str | None
+  skip_bad_rows: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -266,6 +272,9 @@ def resolve(config: Config) -> Experiment:
       keys=tuple(data['keys']),
       splits=tuple(own['splits']),
       data_dir=data['data_dir'],
+      text_separator=own['text_separator'],
+      split_by=own['split_by'],
+      skip_bad_rows=own['skip_bad_rows'],
     ),
     text=TextConfig(
       lower_case=own['lower_case'],

@@ -218,12 +218,42 @@ def differences(old_text: str, new_text: str) -> list[str]:
     for name in [name for name in old if old[name] == f'%{macro}']:
       del old[name]
       new.pop(name, None)
+  for name in _implied(old, new):
+    del new[name]
   lines = []
   for name in [*new, *(name for name in old if name not in new)]:
     before, after = old.get(name, 'not bound'), new.get(name, 'not bound')
     if before != after:
       lines.append(f'{name}: {before} in the run directory, {after} now')
   return lines
+
+
+def _implied(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
+  """Returns what an old text says by leaving it out: defaults came later.
+
+  Args:
+    old: of `_entries`.
+    new: of `_entries`.
+  """
+  implied = set()
+  for name in new:
+    selector, dot, parameter = name.rpartition('.')
+    if name in old or not dot:
+      continue
+    try:
+      selector = configurables.complete(selector.rpartition('/')[2])
+    except UserError:
+      continue
+    default = configurables.signature(selector).defaults.get(parameter)
+    value = new[name]
+    if new.get(value.removeprefix('%'), value) == render(default):
+      implied.add(name)
+  for name in new:
+    if name not in old and '.' not in name:
+      takers = {other for other in new if new[other] == f'%{name}'}
+      if takers and takers <= implied:
+        implied.add(name)
+  return implied
 
 
 def _entries(text: str) -> dict[str, str]:

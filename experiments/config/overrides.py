@@ -14,9 +14,11 @@ from experiments.config.consumption import Key, winners
 from experiments.config.gin_statements import Binding
 from experiments.config.gin_values import Macro, Reference, shortened
 from experiments.config.macro_checks import origin, resolved
+from experiments.foundation.data_paths import is_data_path
 
 _EXPERIMENT = 'experiments.experiment'
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
+_TFDS = 'trax.data.TFDS'
 _TOKENIZE = 'trax.data.Tokenize'
 _ADAFACTOR = 'trax.optimizers.Adafactor'
 _SM3 = 'trax.optimizers.SM3'
@@ -66,6 +68,18 @@ def _is_not_axial(value: Any) -> bool:
   return value is None or value in (*known, 'no')
 
 
+def _is_own_file(dataset: Any) -> bool:
+  return isinstance(dataset, str) and is_data_path(dataset)
+
+
+def _is_of_tfds(dataset: Any) -> bool:
+  return isinstance(dataset, str) and not is_data_path(dataset)
+
+
+def _is_one_text(keys: Any) -> bool:
+  return isinstance(keys, list | tuple) and len(keys) == 2
+
+
 def _lack(*factors: str) -> Callable[[Any], bool]:
   """Returns what tells whether a product has none of some factors."""
 
@@ -106,6 +120,31 @@ OVERRIDES = (
     (_EXPERIMENT, 'clip_grad_norm'),
     _is_set,
     'takes its place. Bind one of them',
+  ),
+  *(
+    Override(
+      _EXPERIMENT,
+      parameter,
+      (_TFDS, 'dataset_name'),
+      _is_of_tfds,
+      'names a data set of TFDS, which is taken as it is. It is for a path of '
+      'your own data',
+    )
+    for parameter in ('split_by', 'skip_bad_rows')
+  ),
+  Override(
+    _TFDS,
+    'data_dir',
+    (_TFDS, 'dataset_name'),
+    _is_own_file,
+    'is data of your own, which is kept in the cache',
+  ),
+  Override(
+    _EXPERIMENT,
+    'text_separator',
+    (_TFDS, 'keys'),
+    _is_one_text,
+    'names one text. It stands between several',
   ),
   Override(
     _TOKENIZE,

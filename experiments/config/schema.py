@@ -13,6 +13,7 @@ from experiments.config.specs import (
   BOUNDARIES,
   COMBINER,
   COUNT,
+  DATASET,
   DEPTH,
   DIRECTION,
   DIRECTORY,
@@ -35,6 +36,7 @@ from experiments.config.specs import (
   SPLITS,
   STEPS,
   STRING,
+  TEXT,
   TOKENS,
   VOCAB_TYPE,
   WIDTH,
@@ -55,15 +57,30 @@ class MacroEntry:
 # In the order of gin/base.gin, which is the order of config.gin.
 MACROS: Mapping[str, MacroEntry] = {
   'DATASET': MacroEntry(
-    STRING, 'TFDS data set: `name`, `name/config` or `name:version`'
+    DATASET,
+    'TFDS data set: `name`, `name/config` or `name:version`; or a path of your '
+    'own file or directory, such as `reviews.csv` or `./reviews`',
   ),
   'KEYS': MacroEntry(
-    KEYS, 'TFDS keys; several text keys are joined with a space'
+    KEYS,
+    'TFDS keys or columns; several texts are joined by `TEXT_SEPARATOR`',
+  ),
+  'TEXT_SEPARATOR': MacroEntry(
+    TEXT, "what stands between several texts, such as ' ' or ' [SEP] '"
   ),
   'SPLITS': MacroEntry(
     SPLITS,
     "what to train and what to evaluate on, in TFDS's slicing syntax; of three "
     'the second is sampled during training, and chooses the best checkpoint',
+  ),
+  'SPLIT_BY': MacroEntry(
+    optional(STRING),
+    'column of your own file; rows that are equal in it stay in one split',
+  ),
+  'SKIP_BAD_ROWS': MacroEntry(
+    BOOLEAN,
+    'whether rows of your own file that will not do are left out, and written '
+    'to a file; else they stop the run',
   ),
   'DATA_DIR': MacroEntry(
     optional(DIRECTORY),
@@ -153,6 +170,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
   },
   'experiments.experiment': {
     'splits': SPLITS,
+    'text_separator': TEXT,
+    'split_by': optional(STRING),
+    'skip_bad_rows': BOOLEAN,
     'vocab_size': TOKENS,
     'model': FUNCTION,
     'n_steps': STEPS,

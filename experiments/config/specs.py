@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from experiments.config.gin_values import Reference, leaves
-from experiments.foundation import paths
+from experiments.foundation import data_paths, paths
 
 LARGEST_INT32 = 2**31 - 1
 _LARGEST_FLOAT32 = float.fromhex('0x1.fffffep+127')
@@ -197,9 +197,15 @@ TOKENS = whole(1, reason='since token ids and lengths are int32')
 WIDTH = whole(1, 2**20, 'beyond which no layer fits into memory')
 DEPTH = whole(1, 1000, 'beyond which no model can be made in useful time')
 STRING = _spec('a quoted string', _is_string)
+# It may be empty, or nothing but spaces.
+TEXT = _spec('a quoted string', lambda value: isinstance(value, str))
 # Where the working directory is another, such as in --mode=eval, it must still
 # mean the same: so it is resolved once, when a config is checked.
 DIRECTORY = _path(paths.absolute)
+# A data file is a path, and as such resolved; a name of TFDS stays as it is.
+DATASET = _path(
+  lambda name: paths.absolute(name) if data_paths.is_data_path(name) else name
+)
 # A name that is looked for in several directories stays a name.
 FILE = _path(paths.expand)
 POSITIVE = _spec(

@@ -20,7 +20,7 @@ from typing import Any
 import experiments
 from experiments.datasets import slices, storage
 from experiments.datasets.source import Source
-from experiments.foundation import files, json_text
+from experiments.foundation import data_paths, files, json_text
 from experiments.foundation.directory import Directory
 
 
@@ -99,6 +99,8 @@ def _entry(arguments: dict[str, Any], cache_dir: pathlib.Path) -> pathlib.Path:
 
 def _has_own_builder(name: str) -> bool:
   """Tells whether the config has imported a builder, which may be newer."""
+  if data_paths.is_data_path(name):
+    return False
   tfds = sys.modules.get('tensorflow_datasets')
   if tfds is None:
     return False
@@ -111,6 +113,8 @@ def _has_own_builder(name: str) -> bool:
 
 def _versions(arguments: dict[str, Any], path: pathlib.Path) -> list[str]:
   """Returns the configs and versions among which a name without one chooses."""
+  if data_paths.is_data_path(arguments['name']):
+    return []
   top = storage.resolve_data_dir(arguments['data_dir'])
   top /= re.split('[/:]', arguments['name'])[0]
   levels = [path, *path.parents]

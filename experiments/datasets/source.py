@@ -7,13 +7,14 @@ import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from experiments.backend import tensorflow_start
 from experiments.datasets import (
+  example_rows,
   features,
   preparation,
   records,
@@ -42,6 +43,7 @@ class Source:
     fingerprint: a hash of the content of the files read, of `keys` and of
       `splits`: equal fingerprints read equal rows in equal order.
     path: the directory of the prepared data set.
+    text_separator: what stands between several texts.
   """
 
   full_name: str
@@ -52,6 +54,7 @@ class Source:
   fingerprint: str
   path: pathlib.Path
   _slices: dict[str, slices.Slice] = dataclasses.field(repr=False)
+  text_separator: str = ' '
 
   def read(
     self, split: str, batch_size: int = 1024
@@ -103,36 +106,53 @@ class Source:
     self, split: str, batch_size: int = 1024, *, with_text: bool = True
   ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
+    pieces = self._slices[split].pieces
     text_keys = self.keys[:-1] if with_text else ()
-    tensorflow_start.import_tensorflow()
-    import tensorflow as tf
-
-    columns: dict[str, Any] = dict.fromkeys(text_keys, tf.string)
-    columns[self.keys[-1]] = tf.int64
-    batches = records.read_columns(
-      self._slices[split].pieces,
-      columns,
-      file_format=_open_directory(self.path).info.file_format,
-      batch_size=batch_size,
-    )
+    # Of a user's own files; to read them takes no TensorFlow.
+    is_parquet = all('.parquet-' in piece.filename for piece in pieces)
+    read = example_rows.read_columns if is_parquet else self._read_by_tensorflow
     n_read = 0
     try:
-      for batch in batches:
-        labels = batch[self.keys[-1]]
+      for texts, labels in read(pieces, text_keys, self.keys[-1], batch_size):
         n_read += len(labels)
-        yield [batch[key].tolist() for key in text_keys], labels
-    except (tf.errors.OpError, OSError) as error:
+        yield texts, labels
+    except OSError as error:
       raise _damaged(self.path, str(error).splitlines()[0]) from error
     if n_read != self.n_examples[split]:
       reason = f'{n_read:,} of {self.n_examples[split]:,} rows'
       raise _damaged(self.path, reason)
+
+  def _read_by_tensorflow(
+    self,
+    pieces: Sequence[slices.Piece],
+    text_keys: Sequence[str],
+    label_key: str,
+    batch_size: int,
+  ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
+    tensorflow_start.import_tensorflow()
+    import tensorflow as tf
+
+    columns: dict[str, Any] = dict.fromkeys(text_keys, tf.string)
+    columns[label_key] = tf.int64
+    batches = records.read_columns(
+      pieces,
+      columns,
+      file_format=_open_directory(self.path).info.file_format,
+      batch_size=batch_size,
+    )
+    try:
+      for batch in batches:
+        yield [batch[key].tolist() for key in text_keys], batch[label_key]
+    except tf.errors.OpError as error:
+      raise OSError(str(error)) from error
 
   def _join(
     self, columns: list[list[bytes]], split: str, first_row: int
   ) -> list[str]:
     joined = columns[0]
     if len(columns) > 1:
-      joined = [b' '.join(row) for row in zip(*columns, strict=True)]
+      separator = self.text_separator.encode()
+      joined = [separator.join(row) for row in zip(*columns, strict=True)]
     texts = []
     for i, content in enumerate(joined):
       try:
@@ -152,6 +172,7 @@ def open_source(
   keys: tuple[str, ...],
   splits: tuple[str, ...] = ('train', 'test'),
   data_dir: str | os.PathLike[str] | None = None,
+  text_separator: str = ' ',
 ) -> Source:
   """Returns a data set, which is prepared first if it is not yet.
 
@@ -159,22 +180,29 @@ def open_source(
 
   Args:
     name: 'name', 'name/config' or 'name:version', as TFDS has it.
-    keys: TFDS keys, text first, label last; several texts are joined with a
-      space.
+    keys: TFDS keys, text first, label last; several texts are joined.
     splits: what to train on and what to evaluate on, in TFDS's slicing syntax,
       and perhaps between them what to choose the best checkpoint on.
     data_dir: where prepared data sets are; None: TFDS_DATA_DIR, else TFDS's
       default.
+    text_separator: what stands between several texts.
 
   Raises:
     UserError: there is no such data set, key or split, or it cannot be used for
       classification, prepared or read.
   """
-  source = find_source(name=name, keys=keys, splits=splits, data_dir=data_dir)
+  arguments: dict[str, Any] = {
+    'name': name,
+    'keys': keys,
+    'splits': splits,
+    'data_dir': data_dir,
+    'text_separator': text_separator,
+  }
+  source = find_source(**arguments)
   if source is not None:
     return source
   preparation.prepare(name, storage.resolve_data_dir(data_dir))
-  source = find_source(name=name, keys=keys, splits=splits, data_dir=data_dir)
+  source = find_source(**arguments)
   assert source is not None
   return source
 
@@ -185,6 +213,7 @@ def find_source(
   keys: tuple[str, ...],
   splits: tuple[str, ...] = ('train', 'test'),
   data_dir: str | os.PathLike[str] | None = None,
+  text_separator: str = ' ',
 ) -> Source | None:
   """Returns a data set, or None if it is not prepared.
 
@@ -195,7 +224,35 @@ def find_source(
   features.check_keys(keys, features=builder.info.features, dataset=name)
   if not preparation.is_prepared(builder):
     return None
-  path = pathlib.Path(builder.data_dir)
+  return open_directory(
+    pathlib.Path(builder.data_dir),
+    name=name,
+    keys=keys,
+    splits=splits,
+    text_separator=text_separator,
+  )
+
+
+def open_directory(
+  path: pathlib.Path,
+  *,
+  name: str,
+  keys: tuple[str, ...],
+  splits: tuple[str, ...],
+  text_separator: str,
+) -> Source:
+  """Opens the directory of a prepared data set.
+
+  Args:
+    path: the directory.
+    name: of the data set, for messages.
+    keys: as of `open_source`.
+    splits: as of `open_source`.
+    text_separator: as of `open_source`.
+
+  Raises:
+    UserError: it is damaged, or lacks a key or a split.
+  """
   reader = _open_directory(path)
   label_names = features.check_keys(
     keys, features=reader.info.features, dataset=name
@@ -204,7 +261,9 @@ def find_source(
   written = {part: a_slice.text for part, a_slice in parts.items()}
   # TFDS writes 'name/config/1.0.0'; to ask for one, it is 'name/config:1.0.0'.
   full_name = ':'.join(reader.info.full_name.rsplit('/', 1))
-  described = [full_name, keys, label_names, *written.values()]
+  described: list[Any] = [full_name, keys, label_names, *written.values()]
+  if text_separator != ' ':
+    described.append({'text_separator': text_separator})
   return Source(
     full_name=full_name,
     keys=tuple(keys),
@@ -214,6 +273,7 @@ def find_source(
     fingerprint=_fingerprint(described, parts.values(), path),
     path=path,
     _slices=parts,
+    text_separator=text_separator,
   )
 
 

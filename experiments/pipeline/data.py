@@ -1,8 +1,9 @@
 """The data of an experiment: opened, downloaded, tokenized or kept."""
 
+import dataclasses
 import logging
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,8 +11,10 @@ from experiments.backend import tensorflow_start
 from experiments.batching import batches
 from experiments.batching.buckets import extend_buckets
 from experiments.config.experiment import DataConfig, Experiment, TextConfig
-from experiments.datasets import known_datasets
+from experiments.datasets import file_import, known_datasets
 from experiments.datasets import source as datasets
+from experiments.datasets.file_survey import ImportOptions
+from experiments.foundation import data_paths
 from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.text import tokenization
@@ -94,6 +97,7 @@ def source_arguments(config: DataConfig) -> dict:
     'keys': config.keys,
     'data_dir': config.data_dir,
     'splits': config.splits,
+    'text_separator': config.text_separator,
   }
 
 
@@ -109,15 +113,71 @@ def open_source(
   Raises:
     UserError: it cannot be had, or lacks a key or a split.
   """
-  arguments = source_arguments(config)
-  source = known_datasets.recall(arguments, cache_dir)
+  known = _identify(config)
+  source = known_datasets.recall(known, cache_dir)
   if source is None:
     tensorflow_start.import_tensorflow()
-    source = datasets.open_source(**arguments)
-    # Before texts are read for a vocabulary, and then for their token ids.
-    source.check_labels()
-    known_datasets.remember(arguments, source, cache_dir)
+    if data_paths.is_data_path(config.name):
+      source = _import_files(config, cache_dir)
+    else:
+      source = datasets.open_source(**source_arguments(config))
+      # Before texts are read for a vocabulary, and then for their token ids.
+      source.check_labels()
+    known_datasets.remember(known, source, cache_dir)
   return source
+
+
+def find_source(
+  config: DataConfig, *, cache_dir: pathlib.Path, aside: pathlib.Path
+) -> datasets.Source | None:
+  """Opens a data set, or returns None for one of TFDS that is not prepared.
+
+  Args:
+    config: which.
+    cache_dir: where it is kept what is known of data sets; nothing is written.
+    aside: where a user's own files are imported, if that was not done.
+
+  Raises:
+    UserError: as `open_source`.
+  """
+  source = known_datasets.recall(_identify(config), cache_dir)
+  if source is not None:
+    return source
+  tensorflow_start.import_tensorflow()
+  if data_paths.is_data_path(config.name):
+    return _import_files(config, aside)
+  return datasets.find_source(**source_arguments(config))
+
+
+def _identify(config: DataConfig) -> dict[str, Any]:
+  """Returns what tells a data set from all others, without opening it."""
+  arguments = source_arguments(config)
+  if data_paths.is_data_path(config.name):
+    options = dataclasses.asdict(_import_options(config))
+    stamps = file_import.file_stamps(pathlib.Path(config.name))
+    arguments['files'] = [options, stamps]
+  return arguments
+
+
+def _import_options(config: DataConfig) -> ImportOptions:
+  return ImportOptions(
+    keys=config.keys,
+    split_by=config.split_by,
+    skip_bad_rows=config.skip_bad_rows,
+  )
+
+
+def _import_files(
+  config: DataConfig, cache_dir: pathlib.Path
+) -> datasets.Source:
+  path = pathlib.Path(config.name)
+  return datasets.open_directory(
+    file_import.import_files(path, _import_options(config), cache_dir),
+    name=path.name,
+    keys=config.keys,
+    splits=config.splits,
+    text_separator=config.text_separator,
+  )
 
 
 def open_vocabulary(

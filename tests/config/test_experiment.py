@@ -41,6 +41,9 @@ def test_values_are_those_of_the_config():
     keys=('description', 'label'),
     splits=('train[:80%]', 'train[80%:]', 'test'),
     data_dir=None,
+    text_separator=' ',
+    split_by=None,
+    skip_bad_rows=False,
   )
   assert resolved.text.max_tokens == 99
   assert resolved.buckets.as_arguments() == {

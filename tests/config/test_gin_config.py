@@ -11,6 +11,7 @@ import gin
 from experiments.config import experiment, gin_config, schema
 from experiments.config.gin_values import render
 from experiments.foundation import paths
+from experiments.foundation.data_paths import is_data_path
 from tests.fixtures.config_cases import HEAD, ROOT, Bad, write
 
 BASE = str(ROOT / 'gin' / 'agnews.gin')
@@ -73,7 +74,10 @@ def test_writes_macros_in_order_then_all_that_is_consumed(checked):
     == """\
 DATASET = 'bbc_news'
 KEYS = ('text', 'label')
+TEXT_SEPARATOR = ' '
 SPLITS = ('train', 'test')
+SPLIT_BY = None
+SKIP_BAD_ROWS = False
 DATA_DIR = None
 LOWER_CASE = False
 VOCAB_FILE = None
@@ -136,7 +140,10 @@ experiment.n_steps = %N_STEPS
 experiment.patience = None
 experiment.projector = True
 experiment.seed = %SEED
+experiment.skip_bad_rows = %SKIP_BAD_ROWS
+experiment.split_by = %SPLIT_BY
 experiment.splits = %SPLITS
+experiment.text_separator = %TEXT_SEPARATOR
 experiment.truncate = %TRUNCATE
 experiment.vocab_size = %VOCAB_SIZE
 mean_embedding.d_feature = %EMBEDDING_SIZE
@@ -270,14 +277,26 @@ def test_a_model_of_ones_own_with_what_it_calls(checked):
 
 def test_names_each_difference():
   old = 'import a\n\nSEED = 1\nLEARNING_RATE = 0.01\n\nAdam.b1 = 0.9\n'
-  new = 'SEED = 1\nLEARNING_RATE = 0.003\n\nSGD.clip_grad_norm = None\n'
+  new = 'SEED = 1\nLEARNING_RATE = 0.003\n\nSGD.clip_grad_norm = 1.0\n'
   assert gin_config.differences(old, new) == [
     'LEARNING_RATE: 0.01 in the run directory, 0.003 now',
-    'SGD.clip_grad_norm: not bound in the run directory, None now',
+    'SGD.clip_grad_norm: not bound in the run directory, 1.0 now',
     'import a: there in the run directory, not bound now',
     'Adam.b1: 0.9 in the run directory, not bound now',
   ]
   assert gin_config.differences(old, old) == []
+
+
+def test_a_parameter_that_came_later_has_its_default_in_older_texts():
+  old = 'SEED = 1\n\nexperiment.seed = %SEED\n'
+  new = 'SEED = 1\nX = {}\n\nexperiment.seed = %SEED\n' + (
+    'experiment.text_separator = %X\n'
+  )
+  assert gin_config.differences(old, new.format("' '")) == []
+  assert gin_config.differences(old, new.format("'|'")) == [
+    "X: not bound in the run directory, '|' now",
+    'experiment.text_separator: not bound in the run directory, %X now',
+  ]
 
 
 # Paths that can be, such as `experiments.foundation.paths` takes.
@@ -298,7 +317,7 @@ def _macros(draw):
   strings = st.text(min_size=1).filter(str.strip)
   return {
     'KEYS': draw(st.lists(strings, min_size=2).map(tuple)),
-    'DATASET': draw(strings),
+    'DATASET': draw(strings.filter(lambda name: not is_data_path(name))),
     'DATA_DIR': draw(st.none() | _PATHS),
     'VOCAB_SIZE': draw(st.integers(1, 10**7)),
     'BUCKET_BOUNDARIES': boundaries,

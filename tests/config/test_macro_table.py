@@ -19,8 +19,9 @@ def test_a_row_says_what_base_gin_and_the_schema_say():
     '|---|---|---|---|',
   ]
   assert (
-    '| `DATASET` | none: bind it | a quoted string | TFDS data set: `name`, '
-    '`name/config` or `name:version` |'
+    '| `SKIP_BAD_ROWS` | `False` | True or False | whether rows of your own '
+    'file that will not do are left out, and written to a file; else they stop '
+    'the run |'
   ) in rows
   assert (
     '| `N_STEPS` | `2000` | a whole number of at least 1 | training steps in '

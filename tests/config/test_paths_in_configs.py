@@ -11,6 +11,8 @@ BASE = str(ROOT / 'gin' / 'agnews.gin')
 PARAMETERS = [f'{key[1]}.{key[2]}' for key in schema.PATHS]
 MACROS = [name for name, entry in schema.MACROS.items() if entry.spec.is_path]
 NAMES = MACROS + PARAMETERS
+# What is a path if it looks like one, and else a name; and what is no None.
+DATASETS = {'DATASET', 'trax.data.TFDS.dataset_name'}
 # What is looked for in several directories.
 FILES = {'VOCAB_FILE', 'trax.data.Tokenize.vocab_file'}
 
@@ -35,7 +37,7 @@ def value(config, name):
 
 
 def test_finds_them():
-  assert {'DATA_DIR', 'VOCAB_DIR', 'VOCAB_FILE'} == set(MACROS)
+  assert {'DATASET', 'DATA_DIR', 'VOCAB_DIR', 'VOCAB_FILE'} == set(MACROS)
   assert 'experiments.experiment.init_from' in PARAMETERS
 
 
@@ -43,20 +45,23 @@ def test_finds_them():
 def test_homes_and_directories_are_resolved(name, tmp_path):
   assert value(check(f"{name} = '~/a'"), name) == '/home/of/a/user/a'
   resolved = 'b/../a' if name in FILES else f'{tmp_path}/a'
-  assert value(check(f"{name} = 'b/../a'"), name) == resolved
+  relative = './b/../a' if name in DATASETS else 'b/../a'
+  assert value(check(f'{name} = {relative!r}'), name) == resolved
 
 
 @pytest.mark.parametrize('name', NAMES)
 def test_what_cannot_be_a_path_is_refused(name):
   kind = 'macro ' if name in MACROS else ''
   shown = '.'.join(name.split('.')[-2:])
-  for bad in ('~nosuchuser/x', 'x' * 256, 'a\0b'):
+  is_dataset = name in DATASETS
+  for bad in ('~nosuchuser/x', './' + 'x' * 256, './a\0b'):
     flag = f'{name} = {bad!r}'
     with pytest.raises(paths.BadPathError) as expected:
       paths.expand(bad)
     with pytest.raises(UserError) as caught:
       check(flag)
-    assert f': {kind}{shown} must be {expected.value}, or None, not ' in str(
+    or_none = '' if is_dataset else ', or None'
+    assert f': {kind}{shown} must be {expected.value}{or_none}, not ' in str(
       caught.value
     )
 

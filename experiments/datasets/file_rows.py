@@ -1,0 +1,238 @@
+"""The rows of a user's own files, each with the place where it begins.
+
+Nothing is held in memory but a row and what the reader of the format buffers.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import io
+import json
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import IO, Any
+
+from experiments.datasets.file_layout import (
+  Layout,
+  explain_damage,
+  open_bytes,
+)
+from experiments.foundation.errors import UserError
+
+# Of a line, and so of a row of JSON; longer ones are no rows of a data set.
+MAX_LINE_BYTES = 2**26
+# Of a field of a CSV file: an unclosed quote takes in all that follows.
+MAX_FIELD_CHARACTERS = 2**24
+# What a file of Orange says of its columns in its second line.
+_ORANGE_TYPES = frozenset(
+  ('', 'c', 'd', 's', 't', 'string', 'discrete', 'continuous', 'time', 'text')
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """A row as it was read.
+
+  Attributes:
+    line: where it begins, from 1; of Parquet and of folders its number.
+    file: where it is.
+    values: by column; None if the row has another number of columns.
+    n_columns: that number.
+  """
+
+  line: int
+  file: pathlib.Path
+  values: dict[str, Any] | None
+  n_columns: int = 0
+
+
+def read_rows(layout: Layout, split: str) -> Iterator[Row]:
+  """Yields the rows of a split in the order in which they stand.
+
+  What is not in the file's encoding comes as lone surrogates, as of Python's
+  'surrogateescape'.
+
+  Args:
+    layout: of `find_layout`.
+    split: of `layout.files`.
+
+  Raises:
+    UserError: the file is damaged, or a line or field is too long.
+  """
+  path = layout.files[split]
+  if layout.format == 'folders':
+    yield from _read_folders(path)
+    return
+  if layout.format == 'parquet':
+    yield from _read_parquet(path)
+    return
+  try:
+    with open_bytes(path) as stream:
+      text = io.TextIOWrapper(
+        stream,
+        encoding=layout.encoding,
+        errors='surrogateescape',
+        newline='',
+      )
+      lines = _bounded_lines(text, path)
+      if layout.format in ('csv', 'tsv', 'tab'):
+        yield from _read_table(layout, path, lines)
+      elif layout.format == 'fasttext':
+        yield from _read_fasttext(path, lines)
+      else:
+        yield from _read_json(path, lines)
+  except (EOFError, gzip.BadGzipFile) as error:
+    raise explain_damage(path, str(error)) from error
+  except UnicodeError as error:
+    raise explain_damage(path, f'not {layout.encoding}: {error}') from error
+
+
+def _bounded_lines(text: IO[str], path: pathlib.Path) -> Iterator[str]:
+  n = 0
+  while line := text.readline(MAX_LINE_BYTES):
+    n += 1
+    if len(line) == MAX_LINE_BYTES:
+      raise UserError(
+        f'{path}:{n}: a line of {MAX_LINE_BYTES // 2**20} million characters '
+        'or more is no row of a data set.'
+      )
+    yield line
+
+
+def _read_table(
+  layout: Layout, path: pathlib.Path, lines: Iterator[str]
+) -> Iterator[Row]:
+  # A limit of the process; as nothing else here reads CSV, it can stay.
+  csv.field_size_limit(MAX_FIELD_CHARACTERS)
+  reader = csv.reader(lines, delimiter=layout.delimiter)
+  columns = list(layout.columns)
+  n_columns, is_first, line = len(columns), True, 1
+  try:
+    for values in reader:
+      if not values:
+        line = reader.line_num + 1
+        continue
+      if is_first and layout.has_header:
+        columns = [name.strip() for name in values]
+        n_columns, is_first, line = len(columns), False, reader.line_num + 1
+        continue
+      if layout.format == 'tab' and line <= 3 and _is_of_orange(values, line):
+        line = reader.line_num + 1
+        continue
+      if len(values) == n_columns:
+        yield Row(line, path, dict(zip(columns, values, strict=True)))
+      else:
+        yield Row(line, path, None, len(values))
+      line = reader.line_num + 1
+  except csv.Error as error:
+    raise UserError(
+      f'{path}:{line}: {error}. Does a quote there lack its end?'
+    ) from error
+
+
+def _is_of_orange(values: list[str], line: int) -> bool:
+  """Tells the lines of an Orange file that say what its columns are."""
+  if line == 2:
+    return all(value.strip().lower() in _ORANGE_TYPES for value in values)
+  flags = {'', 'class', 'meta', 'm', 'c', 'i', 'ignore', 'skip', 'weight'}
+  return all(value.strip().lower() in flags or '=' in value for value in values)
+
+
+def _read_fasttext(path: pathlib.Path, lines: Iterator[str]) -> Iterator[Row]:
+  for n, line in enumerate(lines, 1):
+    words = line.split()
+    if not words:
+      continue
+    labels = [word for word in words if word.startswith('__label__')]
+    if len(labels) > 1:
+      # Several labels are another task.
+      yield Row(n, path, None, len(labels))
+      continue
+    text = ' '.join(word for word in words if not word.startswith('__label__'))
+    label = labels[0].removeprefix('__label__') if labels else ''
+    yield Row(n, path, {'text': text, 'label': label})
+
+
+def _read_json(path: pathlib.Path, lines: Iterator[str]) -> Iterator[Row]:
+  """Reads an object a line, or an array of objects; by its first character."""
+  decoder = json.JSONDecoder()
+  buffer, n, is_array = '', 0, None
+  for line in lines:
+    n += 1
+    if is_array is None:
+      if not line.strip():
+        continue
+      is_array = line.lstrip('\ufeff \t').startswith('[')
+      line = line.lstrip('\ufeff \t')[1:] if is_array else line
+    if not is_array:
+      yield from _read_object(path, line, n)
+      continue
+    buffer += line
+    if len(buffer) > MAX_LINE_BYTES:
+      raise UserError(f'{path}:{n}: a value in it is too long, or not closed.')
+    while True:
+      buffer = buffer.lstrip(' \t\r\n,')
+      if buffer.startswith(']') or not buffer:
+        break
+      try:
+        value, end = decoder.raw_decode(buffer)
+      except ValueError:
+        break
+      except RecursionError as error:
+        raise UserError(f'{path}:{n}: nested too deeply.') from error
+      if not isinstance(value, dict):
+        yield Row(n, path, None, 1)
+      else:
+        yield Row(n, path, value)
+      buffer = buffer[end:]
+  if is_array and buffer.strip(' \t\r\n,') != ']':
+    raise UserError(
+      f'{path}:{n}: the JSON array is damaged near {buffer[:40]!r}, or cut.'
+    )
+
+
+def _read_object(path: pathlib.Path, line: str, n: int) -> Iterator[Row]:
+  if not line.strip():
+    return
+  try:
+    value = json.loads(line)
+  except (ValueError, RecursionError) as error:
+    raise UserError(f'{path}:{n}: not a JSON object: {error}.') from error
+  yield Row(n, path, value if isinstance(value, dict) else None, 1)
+
+
+def _read_parquet(path: pathlib.Path) -> Iterator[Row]:
+  import pyarrow
+  from pyarrow import parquet
+
+  n = 0
+  try:
+    with parquet.ParquetFile(path) as file:
+      for batch in file.iter_batches(1024):
+        for values in batch.to_pylist():
+          n += 1
+          yield Row(n, path, values)
+  except pyarrow.ArrowException as error:
+    raise explain_damage(path, str(error)) from error
+
+
+def _read_folders(path: pathlib.Path) -> Iterator[Row]:
+  n = 0
+  for folder in sorted(path.iterdir()):
+    if not folder.is_dir():
+      continue
+    for file in sorted(folder.glob('*.txt')):
+      n += 1
+      if not os.path.isfile(file):
+        raise UserError(f'DATASET {str(file)!r}: not a regular file.')
+      if file.stat().st_size > MAX_LINE_BYTES:
+        raise UserError(
+          f'{file}: more than {MAX_LINE_BYTES // 2**20} MiB is no text of a '
+          'data set.'
+        )
+      content = file.read_bytes().removeprefix(b'\xef\xbb\xbf')
+      text = content.decode('utf-8', errors='surrogateescape')
+      yield Row(1, file, {'text': text, 'label': folder.name})
