@@ -2,8 +2,10 @@
 
 import contextlib
 import io
+import sys
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -16,6 +18,23 @@ from trax.supervised import training  # noqa: E402 (only once it is repaired)
 
 TrainTask = training.TrainTask
 EvalTask = training.EvalTask
+
+
+class _SilentThread(io.TextIOBase):
+  """Drops what this thread writes, and passes on what others do."""
+
+  def __init__(self, stream: TextIO):
+    """Takes the stream to write to."""
+    self._stream = stream
+    self._thread = threading.get_ident()
+
+  def write(self, text: str) -> int:
+    if threading.get_ident() == self._thread:
+      return len(text)
+    return self._stream.write(text)
+
+  def flush(self) -> None:
+    self._stream.flush()
 
 
 class TraxLoop(training.Loop):
@@ -51,7 +70,7 @@ class TraxLoop(training.Loop):
     self._tracing = tracing
     self._measured: dict[str, float] = {}
     # It prints that without an output_dir it will not write metrics: others do.
-    with contextlib.redirect_stdout(io.StringIO()), tracing():
+    with tracing(), contextlib.redirect_stdout(_SilentThread(sys.stdout)):
       super().__init__(
         model,
         [train_task],
