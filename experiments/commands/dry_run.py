@@ -6,7 +6,9 @@ import tempfile
 from collections.abc import Iterator
 
 import numpy as np
+from absl import flags
 
+from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.datasets import source as datasets
 from experiments.foundation import cache
@@ -17,19 +19,19 @@ from experiments.rundir import checkpoints, run_dir
 from experiments.text import tokenization as texts
 
 
-def show(experiment: Experiment, output_dir: pathlib.Path) -> None:
+def run(values: flags.FlagValues) -> None:
   """Prints the config, the data, the buckets and the size of the model.
 
   Trains nothing and leaves nothing on disk: what a run would compute and keep
   is computed in a temporary directory.
 
   Args:
-    experiment: what would be run.
-    output_dir: where a run would write.
+    values: the flags.
 
   Raises:
     UserError: as a run would.
   """
+  experiment, output_dir = read_experiment(values)
   state = _state(experiment, output_dir)
   print(experiment.config.text)
   with _temporary_directory() as aside:

@@ -134,7 +134,13 @@ _NEEDED = {
 # All that they do is lost without a stdout.
 _PRINTING_MODES = ('predict', 'compare')
 # What is no path though it is a string; a sweep may be one, and says so itself.
-_NO_PATHS = ('gin_bindings', 'objective', 'ray_address', 'sweep')
+_NO_PATHS = (
+  'allow_import',
+  'gin_bindings',
+  'objective',
+  'ray_address',
+  'sweep',
+)
 _OF_SWEEPS = (
   'jobs',
   'retries',

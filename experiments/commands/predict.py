@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from absl import flags
 
 from experiments.backend import jax_setup
 from experiments.commands import line_reader
@@ -35,6 +36,22 @@ _HINTS = {
     "\nIt begins as a JSON array. Give an object a line, as jq -c '.[]' does."
   ),
 }
+
+
+def run(values: flags.FlagValues) -> None:
+  """Does what `predict` does, as the flags say.
+
+  Args:
+    values: the flags.
+
+  Raises:
+    UserError: as `predict`.
+  """
+  predict(
+    pathlib.Path(values.output_dir),
+    values.input,
+    allow_import=values.allow_import,
+  )
 
 
 def predict(

@@ -1,8 +1,24 @@
 """What --mode=prepare does."""
 
+from absl import flags
+
 from experiments.backend import tensorflow_start
+from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
+
+
+def run(values: flags.FlagValues) -> None:
+  """Does what `prepare` does, as the flags say.
+
+  Args:
+    values: the flags.
+
+  Raises:
+    UserError: as `prepare`, or the config does not pass the checks.
+  """
+  experiment, _ = read_experiment(values)
+  prepare(experiment, values.source)
 
 
 def prepare(experiment: Experiment, source: str) -> None:

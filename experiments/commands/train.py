@@ -1,31 +1,28 @@
 """What --mode=train does for one run."""
 
-import pathlib
+from absl import flags
 
-from experiments.config.experiment import Experiment
+from experiments.commands.experiment_flags import read_experiment
 from experiments.pipeline import runs
 from experiments.pipeline.results import format_run
 from experiments.training.context import RunContext
 
 
-def train(
-  experiment: Experiment, output_dir: pathlib.Path, *, trust_init_from: bool
-) -> None:
+def run(values: flags.FlagValues) -> None:
   """Trains, evaluates on the whole test split and shows predictions.
 
   Args:
-    experiment: what to train.
-    output_dir: the run directory; made if missing.
-    trust_init_from: as --trust_init_from.
+    values: the flags.
 
   Raises:
     UserError: as `runs.train`.
     signals.Interrupted: as `runs.train`.
   """
+  experiment, output_dir = read_experiment(values)
   results = runs.train(
     experiment,
     output_dir,
     context=RunContext(),
-    trust_init_from=trust_init_from,
+    trust_init_from=values.trust_init_from,
   )
   print(format_run(results, experiment.evaluation))

@@ -13,7 +13,7 @@ a '+' a space: so 1e+30 is written 1e30.
 import hashlib
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _LONGEST = 120
 _DIGEST_LENGTH = 10
@@ -39,7 +39,7 @@ _CONSTANTS = ('None', 'True', 'False')
 
 
 def default_output_dir(
-  gin_files: list[str], overrides: Mapping[str, str]
+  gin_files: Sequence[str], overrides: Mapping[str, str]
 ) -> pathlib.Path:
   """Returns runs/<stem of the last gin file>/<overrides, or 'default'>.
 

@@ -1,18 +1,19 @@
 """Sweeps: every trial run once, to its end, whatever happens meanwhile."""
 
 import contextlib
+import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from experiments.comparison import compare, compare_tables
-from experiments.foundation import signals, terminal
+from experiments.comparison import compare
+from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir, run_names, sweep_file
 from experiments.sweeps import search as searches
 from experiments.sweeps import (
   sweep_definition,
   sweep_display,
-  sweep_dry_run,
   sweep_objective,
   sweep_plan,
   sweep_runner,
@@ -22,22 +23,56 @@ from experiments.sweeps.executors import Executor, local
 from experiments.sweeps.sweep_plan import Base, Planner, Source, Trial
 
 
-def sweep(
-  sweeps: list[str],
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sweep:
+  """What is to be run, refused where that can be seen at once.
+
+  Attributes:
+    definition: what differs.
+    settings: of the sweep.
+    planner: makes and checks the trials.
+    directory: holds the directories of the trials.
+    gin_files: as --gin_file.
+    gin_bindings: as --gin_bindings.
+    search: 'grid', 'random' or 'tpe'.
+    n_trials: of a search in total; None of a grid.
+  """
+
+  definition: sweep_definition.Definition
+  settings: sweep_settings.Settings
+  planner: Planner
+  directory: pathlib.Path
+  gin_files: Sequence[str]
+  gin_bindings: Sequence[str]
+  search: str
+  n_trials: int | None
+
+
+class SweepResults(NamedTuple):
+  """What came of a sweep.
+
+  Attributes:
+    trials: all of them, in the order of the sweep.
+    comparison: their runs side by side.
+    n_failed: how many have failed or diverged.
+  """
+
+  trials: list[Trial]
+  comparison: compare.Comparison
+  n_failed: int
+
+
+def read_sweep(
+  sweeps: Sequence[str],
   *,
-  gin_files: list[str],
-  gin_bindings: list[str],
-  gin_search_paths: list[str],
-  output_dir: str | None,
-  jobs: int | None,
-  retries: int,
-  dry_run: bool,
+  gin_files: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+  output_dir: str | None = None,
   search: str = 'grid',
   n_trials: int | None = None,
-  executor: str = 'local',
-  ray_address: str = 'auto',
-) -> bool:
-  """Runs what is left of a sweep, and prints the table of its trials.
+) -> Sweep:
+  """Reads what a sweep is.
 
   Args:
     sweeps: as --sweep.
@@ -46,20 +81,11 @@ def sweep(
     gin_search_paths: as --gin_search_paths.
     output_dir: holds the directories of the trials; None is where each would be
       as a run of its own.
-    jobs: number of trials at once; None is 1, on a cluster all that fit.
-    retries: how often a trial that fails is tried again.
-    dry_run: whether to show the trials only.
     search: 'grid', 'random' or 'tpe'.
     n_trials: of a search in total.
-    executor: 'local' or 'ray'.
-    ray_address: of the cluster.
-
-  Returns:
-    Whether all trials have come to an end that is no failure.
 
   Raises:
-    UserError: the sweep or one of its trials is refused; nothing has started.
-    sweep_runner.Stopped: Ctrl-C or SIGTERM; what ran has a checkpoint.
+    UserError: it cannot be run.
   """
   definition = sweep_definition.read_definition(sweeps, gin_search_paths)
   bindings, settings = sweep_settings.split_bindings(
@@ -72,49 +98,70 @@ def sweep(
   planner = Planner(
     Base(gin_files, bindings, gin_search_paths, directory), definition.places()
   )
-  if dry_run:
-    trials = _check_trials(planner, definition, search, settings)
-    if search == 'grid':
-      sweep_dry_run.show(trials, directory=directory, jobs=jobs or 1)
-    else:
-      sweep_dry_run.show_search(
-        definition,
-        directory=directory,
-        n_trials=n_trials or 0,
-        jobs=jobs or 1,
-      )
-    print(sweep_objective.describe(trials, settings))
-    return True
+  return Sweep(
+    definition=definition,
+    settings=settings,
+    planner=planner,
+    directory=directory,
+    gin_files=gin_files,
+    gin_bindings=gin_bindings,
+    search=search,
+    n_trials=n_trials,
+  )
+
+
+def run_sweep(
+  sweep: Sweep,
+  *,
+  jobs: int | None = None,
+  retries: int = 1,
+  executor: str = 'local',
+  ray_address: str = 'auto',
+) -> SweepResults:
+  """Runs what is left of a sweep.
+
+  Args:
+    sweep: from `read_sweep`.
+    jobs: number of trials at once; None is 1, on a cluster all that fit.
+    retries: how often a trial that fails is tried again.
+    executor: 'local' or 'ray'.
+    ray_address: of the cluster.
+
+  Raises:
+    UserError: one of its trials is refused; nothing has started.
+    sweep_runner.Stopped: Ctrl-C or SIGTERM; what ran has a checkpoint.
+  """
+  settings = sweep.settings
   with signals.StopSignal() as stop_signal, contextlib.ExitStack() as stack:
-    run_dir.check_writable(directory)
+    run_dir.check_writable(sweep.directory)
     # Local workers import while the trials are checked.
     where = _open_executor(executor, jobs, ray_address, settings)
     stack.callback(where.close)
-    trials = _check_trials(planner, definition, search, settings, stop_signal)
-    stack.enter_context(sweep_file.locked(directory))
+    trials = check_trials(sweep, stop_signal)
+    stack.enter_context(sweep_file.locked(sweep.directory))
     source: Source = sweep_plan.GridSource(trials)
     described = None
-    if search != 'grid':
+    if sweep.search != 'grid':
       described = {
-        'sampler': search,
-        'trials': n_trials,
+        'sampler': sweep.search,
+        'trials': sweep.n_trials,
         'seed': settings.seed,
         'pruner': settings.pruner,
       }
       source = searches.Search(
-        planner,
-        definition,
-        directory=directory,
-        search=search,
-        n_trials=n_trials or 0,
+        sweep.planner,
+        sweep.definition,
+        directory=sweep.directory,
+        search=sweep.search,
+        n_trials=sweep.n_trials or 0,
         settings=settings,
         is_parallel=executor != 'local' or (jobs or 1) > 1,
       )
     state = sweep_file.SweepState(
-      directory,
-      definition=definition.to_json(),
-      gin_files=list(gin_files),
-      gin_bindings=list(gin_bindings),
+      sweep.directory,
+      definition=sweep.definition.to_json(),
+      gin_files=list(sweep.gin_files),
+      gin_bindings=list(sweep.gin_bindings),
       objective=settings.objective,
       direction='minimize' if settings.is_minimized else 'maximize',
       search=described,
@@ -126,8 +173,13 @@ def sweep(
       where, state, settings, stop_signal, retries=retries, source=source
     )
     runner.run()
-  _show_results(source.trials(), settings, directory)
-  return runner.n_failed == 0
+  trials = source.trials()
+  comparison = compare.compare_runs(
+    [sweep_plan.read_run(trial) for trial in trials],
+    settings.objective,
+    settings.is_minimized,
+  )
+  return SweepResults(trials, comparison, runner.n_failed)
 
 
 def _check_search(
@@ -155,31 +207,25 @@ def _check_search(
     raise UserError('sweep.pruner is for --search=random and --search=tpe.')
 
 
-def _check_trials(
-  planner: Planner,
-  definition: sweep_definition.Definition,
-  search: str,
-  settings: sweep_settings.Settings,
-  stop_signal: Callable[[], int | None] = lambda: None,
+def check_trials(
+  sweep: Sweep, stop_signal: Callable[[], int | None] = lambda: None
 ) -> list[Trial]:
   """Returns the trials of a grid; of a search, those at the space's corners.
 
   Args:
-    planner: makes and checks them.
-    definition: what differs.
-    search: as --search.
-    settings: of the sweep.
+    sweep: whose.
     stop_signal: returns the number of the signal that came, or None.
 
   Raises:
     UserError: one is refused.
     KeyboardInterrupt, signals.Terminated: a signal came.
   """
-  if search != 'grid':
-    corners = [planner.trial(p) for p in searches.corners(definition)]
-    sweep_objective.check(corners[0].config, settings)
+  if sweep.search != 'grid':
+    points = searches.corners(sweep.definition)
+    corners = [sweep.planner.trial(point) for point in points]
+    sweep_objective.check(corners[0].config, sweep.settings)
     return corners
-  n_trials = sum(grid.n_points for grid in definition.grids)
+  n_trials = sum(grid.n_points for grid in sweep.definition.grids)
   with sweep_display.Checking(n_trials) as checking:
 
     def on_trial() -> None:
@@ -188,7 +234,7 @@ def _check_trials(
         signals.raise_for(number)
       checking.update()
 
-    return sweep_plan.plan_grid(planner, definition, on_trial)
+    return sweep_plan.plan_grid(sweep.planner, sweep.definition, on_trial)
 
 
 def _open_executor(
@@ -209,24 +255,3 @@ def _open_executor(
     memory_mib=settings.memory_mib,
     resources=settings.resources,
   )
-
-
-def _show_results(
-  trials: Sequence[Trial],
-  settings: sweep_settings.Settings,
-  directory: pathlib.Path,
-) -> None:
-  runs = [sweep_plan.read_run(trial) for trial in trials]
-  comparison = compare.compare_runs(
-    runs, settings.objective, settings.is_minimized
-  )
-  print(
-    compare_tables.render(
-      comparison, width=terminal.width(), n_rows=compare_tables.N_ROWS
-    )
-  )
-  print()
-  if trials:
-    print(sweep_objective.describe(trials, settings))
-  print(f'Sweep directory: {directory}')
-  print(f'TensorBoard:     tensorboard --logdir={directory}')

@@ -9,13 +9,14 @@ import random
 
 import pytest
 
+from experiments.commands import sweep_dry_run
 from experiments.comparison import compare, compare_tables
 from experiments.foundation.choices import FORMATS
 from experiments.foundation.errors import UserError
 from experiments.pipeline import results
 from experiments.reporting import report
 from experiments.rundir import run_dir, run_record, sweep_file
-from experiments.sweeps import sweep_definition, sweep_dry_run
+from experiments.sweeps import sweep_definition
 
 METRICS = {
   'n_examples': 5,
