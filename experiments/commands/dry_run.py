@@ -11,12 +11,14 @@ from absl import flags
 from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.datasets import source as datasets
-from experiments.foundation import cache
+from experiments.foundation import cache, plain_text
 from experiments.pipeline import data, runs
 from experiments.pipeline.models import Models
 from experiments.reporting import text_plot
 from experiments.rundir import checkpoints, run_dir
 from experiments.text import tokenization as texts
+
+_MOST_LABELS = 20
 
 
 def run(values: flags.FlagValues) -> None:
@@ -80,7 +82,10 @@ def _show_source(source: datasets.Source) -> None:
   print(f'Data set: {source.full_name}')
   for split in source.splits:
     print(f'  {split}: {source.n_examples[split]:,} ({source.splits[split]})')
-  print(f'  labels: {", ".join(source.label_names)}\n')
+  labels = [plain_text.one_line(name) for name in source.label_names]
+  if len(labels) > _MOST_LABELS:
+    labels[_MOST_LABELS:] = [f'… {len(labels):,} in all']
+  print(f'  labels: {", ".join(labels)}\n')
 
 
 def _show_buckets(
