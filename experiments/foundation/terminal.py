@@ -92,7 +92,7 @@ def open_streams() -> None:
 
 
 def print_data(text: str) -> None:
-  """Prints what programs read: as it is, unless a terminal shows it.
+  """Prints what programs read: as it is, unless a terminal shows it; at once.
 
   Args:
     text: such as CSV, which cannot say otherwise what a control character is.
@@ -103,6 +103,7 @@ def print_data(text: str) -> None:
       stream.raw.write(text)
   else:
     print(text, end='')
+  stream.flush()
 
 
 @contextlib.contextmanager
