@@ -61,18 +61,17 @@ def measure(
   """
   from experiments.backend import jax_setup
   from experiments.commands import predict, questions
-  from experiments.pipeline import run_config, saved_model
+  from experiments.pipeline import data, run_config, saved_model
   from experiments.rundir import run_dir
-  from experiments.text import tokenization
 
   directory = run_dir.RunDir(output_dir)
   experiment = run_config.load_experiment(directory)
   trax = jax_setup.start_jax(cache_dir=cache_dir)
-  classifier, _ = saved_model.load_classifier(experiment, directory)
-  vocabulary = tokenization.load_vocabulary(
-    vocab_file=str(directory.vocabulary)
+  vocabulary = data.run_vocabulary(experiment, directory)
+  classifier, _ = saved_model.load_classifier(
+    experiment, directory, vocabulary=vocabulary
   )
-  labels = directory.read_run()['labels']
+  labels = directory.read_labels()
 
   def classify(some: Sequence[str]) -> None:
     asked = [questions.Question(None, each, '') for each in some]

@@ -23,9 +23,9 @@ from experiments.evaluation import inference
 from experiments.foundation import cache, json_text, terminal
 from experiments.foundation.errors import UserError
 from experiments.pipeline import prediction, run_config, saved_model
+from experiments.pipeline.data import run_vocabulary
 from experiments.rundir import run_dir
 from experiments.text import tokenization
-from experiments.text.vocabulary_files import read_vocabulary
 
 _HINTS = {
   Format.JSON: (
@@ -78,9 +78,9 @@ def predict(
   with _open(input_path) as descriptor:
     experiment = run_config.load_experiment(directory, allow_import)
     jax_setup.start_jax(cache_dir=cache.cache_dir())
-    classifier, _ = saved_model.load_classifier(experiment, directory)
-    vocabulary = read_vocabulary(
-      directory.vocabulary, lower_case=experiment.text.lower_case
+    vocabulary = run_vocabulary(experiment, directory)
+    classifier, _ = saved_model.load_classifier(
+      experiment, directory, vocabulary=vocabulary
     )
     labels = directory.read_labels()
     text_keys = experiment.data.keys[:-1]

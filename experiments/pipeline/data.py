@@ -15,8 +15,8 @@ from experiments.datasets import file_import, known_datasets
 from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
-from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
+from experiments.rundir import run_dir
 from experiments.text import tokenization
 from experiments.text.vocabulary_files import read_vocabulary
 from experiments.training.context import Keep, keep_nothing
@@ -50,7 +50,7 @@ def open_data(
   experiment: Experiment,
   *,
   cache_dir: pathlib.Path,
-  run_vocabulary: File | None = None,
+  vocabulary: tokenization.Vocabulary | None = None,
   keep: Keep = keep_nothing,
 ) -> Data:
   """Opens data set and vocabulary, and tokenizes what is not in the cache.
@@ -59,7 +59,7 @@ def open_data(
     experiment: what to open.
     cache_dir: where what is known of data sets, built vocabularies and token
       ids are kept.
-    run_vocabulary: the vocabulary of a run directory; None: the experiment's.
+    vocabulary: that of a run directory; None: the experiment's.
     keep: gives what an earlier run has opened.
 
   Raises:
@@ -71,9 +71,7 @@ def open_data(
     ('source', experiment.data, cache_dir),
     lambda: open_source(experiment.data, cache_dir=cache_dir),
   )
-  if run_vocabulary:
-    vocabulary = read_vocabulary(run_vocabulary, lower_case=text.lower_case)
-  else:
+  if vocabulary is None:
     vocab_size = experiment.model.vocab_size
     vocabulary = keep(
       ('vocabulary', source.fingerprint, text, vocab_size, cache_dir),
@@ -87,6 +85,23 @@ def open_data(
       *(text.max_tokens, cache_dir),
     ),
     lambda: _tokenized(source, vocabulary, text.max_tokens, cache_dir),
+  )
+
+
+def run_vocabulary(
+  experiment: Experiment, directory: run_dir.RunDir
+) -> tokenization.Vocabulary:
+  """Reads the vocabulary of a run directory.
+
+  Args:
+    experiment: of the run.
+    directory: of the run.
+
+  Raises:
+    UserError: it cannot be read.
+  """
+  return read_vocabulary(
+    directory.vocabulary, lower_case=experiment.text.lower_case
   )
 
 

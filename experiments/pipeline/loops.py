@@ -4,6 +4,7 @@ import logging
 
 from experiments.batching import batches
 from experiments.config.experiment import Experiment
+from experiments.pipeline import run_identity, saved_model
 from experiments.pipeline.data import Data, plan_batches
 from experiments.pipeline.models import Models, empty_batch
 from experiments.rundir import checkpoints, metric_log, run_dir
@@ -84,7 +85,7 @@ def make_loop(
     ),
     n_steps=optimization.n_steps,
     random_seed=optimization.seed,
-    checkpoints=open_checkpoints(experiment, directory),
+    checkpoints=open_checkpoints(experiment, data, directory),
     records=metric_log.Records(directory.metrics),
     ema_decay=optimization.ema_decay,
     patience=optimization.patience,
@@ -96,17 +97,28 @@ def make_loop(
 
 
 def open_checkpoints(
-  experiment: Experiment, directory: run_dir.RunDir
+  experiment: Experiment, data: Data, directory: run_dir.RunDir
 ) -> checkpoints.Checkpoints:
   """Opens the checkpoints of a run, to keep them as its config says.
 
   Args:
     experiment: of the run.
+    data: of the run.
     directory: of the run.
   """
+  identity = {
+    **run_identity.identity(
+      config_text=experiment.config.text,
+      vocabulary=data.vocabulary.fingerprint,
+      labels=data.source.label_names,
+    ),
+    run_identity.DATA: data.source.fingerprint,
+  }
   return checkpoints.Checkpoints(
     directory.checkpoints,
     keep=experiment.run.keep_checkpoints,
     best_metric=experiment.evaluation.best_metric,
     best_direction=experiment.evaluation.best_direction,
+    identity=identity,
+    check=lambda found: saved_model.check(found, identity),
   )

@@ -21,7 +21,7 @@ from experiments.pipeline import (
   saved_model,
   warm_start,
 )
-from experiments.pipeline.data import Data, open_data
+from experiments.pipeline.data import Data, open_data, run_vocabulary
 from experiments.pipeline.models import Models
 from experiments.pipeline.results import Results, read_results
 from experiments.reporting import run_events, tensorboard
@@ -102,10 +102,13 @@ def evaluate(
   experiment = run_config.load_experiment(directory, allow_import)
   cache_dir = cache.cache_dir()
   jax_setup.start_jax(cache_dir=cache_dir)
-  data = open_data(
-    experiment, cache_dir=cache_dir, run_vocabulary=directory.vocabulary
+  vocabulary = run_vocabulary(experiment, directory)
+  # First, since it tells whether the vocabulary is that of the run.
+  classifier, step = saved_model.load_classifier(
+    experiment, directory, vocabulary=vocabulary
   )
-  classifier, step = saved_model.load_classifier(experiment, directory)
+  data = open_data(experiment, cache_dir=cache_dir, vocabulary=vocabulary)
+  _check_data(directory, data)
   with directory.locked():
     return run_evaluation.evaluate_run(
       experiment,
@@ -113,6 +116,27 @@ def evaluate(
       data=data,
       classifier=classifier,
       step=step,
+    )
+
+
+def _check_data(directory: run_dir.RunDir, data: Data) -> None:
+  """Compares the data that a run is evaluated on with those it had.
+
+  Raises:
+    UserError: they have other classes.
+  """
+  labels = directory.read_labels()
+  if list(data.source.label_names) != labels:
+    raise UserError(
+      f'{data.source.full_name} in {data.source.path} has the classes '
+      f'{", ".join(data.source.label_names)[:200]}, and the run was trained on '
+      f'{", ".join(labels)[:200]}. Put that data set back.'
+    )
+  trained_on = directory.read_run().get('data')
+  if trained_on != data.source.fingerprint:
+    logging.warning(
+      '%s is not what the run was trained with: its rows have changed since',
+      data.source.full_name,
     )
 
 
@@ -281,7 +305,11 @@ def _train_and_evaluate(
       loop.take_best()
       loop.export(directory.model)
       classifier, step = saved_model.load_classifier(
-        experiment, directory, models=models, keep=context.keep
+        experiment,
+        directory,
+        vocabulary=data.vocabulary,
+        models=models,
+        keep=context.keep,
       )
       return run_evaluation.evaluate_run(
         experiment,

@@ -1,5 +1,6 @@
 """The model of a run, as its checkpoints hold it, ready to be asked."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,8 +8,10 @@ import numpy as np
 from experiments.config.experiment import Experiment
 from experiments.evaluation import inference
 from experiments.foundation.errors import UserError
+from experiments.pipeline import run_identity
 from experiments.pipeline.models import Models
 from experiments.rundir import checkpoints, run_dir
+from experiments.text import tokenization
 from experiments.training import loop_state
 from experiments.training.context import Keep, keep_nothing
 
@@ -28,16 +31,19 @@ class SavedModel(NamedTuple):
   state: list[np.ndarray]
 
 
-def load(directory: run_dir.RunDir) -> SavedModel:
+def load(directory: run_dir.RunDir, identity: Mapping[str, str]) -> SavedModel:
   """Loads the best checkpoint of a run if a best is kept, or the newest.
 
   Args:
     directory: a run directory.
+    identity: what the checkpoint must be of, see `run_identity`.
 
   Raises:
-    UserError: there is no checkpoint.
+    UserError: there is no checkpoint, or it is of something else.
   """
-  saved = checkpoints.Checkpoints(directory.checkpoints)
+  saved = checkpoints.Checkpoints(
+    directory.checkpoints, check=lambda found: check(found, identity)
+  )
   newest = saved.load_newest()
   checkpoint = (saved.load_best() if saved.best else None) or newest
   if checkpoint is None:
@@ -49,10 +55,26 @@ def load(directory: run_dir.RunDir) -> SavedModel:
   return SavedModel(checkpoint.step, *loop_state.evaluated_leaves(checkpoint))
 
 
+def check(checkpoint: checkpoints.Checkpoint, identity: Mapping[str, str]):
+  """Checks what has been read for a checkpoint of a run.
+
+  Args:
+    checkpoint: perhaps one of the run.
+    identity: what it must be of, see `run_identity`.
+
+  Raises:
+    ValueError: it is no checkpoint of a loop.
+    checkpoints.ForeignError: it is of something else.
+  """
+  loop_state.check(checkpoint)
+  run_identity.check(checkpoint, identity)
+
+
 def load_classifier(
   experiment: Experiment,
   directory: run_dir.RunDir,
   *,
+  vocabulary: tokenization.Vocabulary,
   models: Models | None = None,
   keep: Keep = keep_nothing,
 ) -> tuple[inference.Classifier, int]:
@@ -61,6 +83,7 @@ def load_classifier(
   Args:
     experiment: of the run.
     directory: of the run.
+    vocabulary: of the run.
     models: its models, if they are made already.
     keep: gives what an earlier run has compiled.
 
@@ -68,10 +91,19 @@ def load_classifier(
     The classifier, and the step of its checkpoint.
 
   Raises:
-    UserError: there is no checkpoint, or it does not fit the model.
+    UserError: there is no checkpoint, it does not fit the model, or it is of
+      another config, vocabulary or list of classes than the directory has.
   """
-  saved = load(directory)
-  n_classes = len(directory.read_labels())
+  labels = directory.read_labels()
+  n_classes = len(labels)
+  saved = load(
+    directory,
+    run_identity.identity(
+      config_text=directory.config.read_text(encoding='utf-8-sig'),
+      vocabulary=vocabulary.fingerprint,
+      labels=labels,
+    ),
+  )
   models = models or Models(experiment, n_classes=n_classes, keep=keep)
   weights, state = map(
     fill, models.signatures('eval'), (saved.weights, saved.state)
@@ -109,6 +141,8 @@ def fill(tree: Any, leaves: list[np.ndarray]) -> Any:
 
   signatures, structure = jax.tree_util.tree_flatten(tree)
   leaves = leaves[: len(signatures)]
-  if [leaf.shape for leaf in leaves] != [s.shape for s in signatures]:
+  if [(leaf.shape, leaf.dtype) for leaf in leaves] != [
+    (each.shape, each.dtype) for each in signatures
+  ]:
     return None
   return jax.tree_util.tree_unflatten(structure, leaves)

@@ -69,7 +69,9 @@ def _of_run(
       f'{where}: that run has another vocabulary, whose pieces have other ids. '
       f'Bind VOCAB_FILE = {str(directory.vocabulary)!r}.'
     )
-  saved = saved_model.load(directory)
+  saved = saved_model.load(
+    directory, {'vocabulary': data.vocabulary.fingerprint}
+  )
   return _filled(models, saved.weights, saved.state)
 
 

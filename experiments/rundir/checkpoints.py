@@ -1,66 +1,33 @@
-"""Checkpoints: one file each, whole or not there, verified when read.
+"""Checkpoints: one file each, whole or not there, verified when read."""
 
-A checkpoint is a NumPy `.npz` archive of the leaves of a tree, with a JSON
-description. It holds no pickle, so that reading one executes nothing. Its last
-bytes, a zip comment, are the SHA-256 of all before, so that no flipped bit goes
-unnoticed, not even one that zip itself would not mind. NumPy's own format was
-chosen because it needs no package, starts at once and is readable anywhere.
-"""
-
-import hashlib
-import io
-import json
 import logging
 import os
 import pathlib
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
-
-import numpy as np
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from experiments.foundation.directory import Directory, File
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
+from experiments.rundir import checkpoint_file
+from experiments.rundir.checkpoint_file import Best, Checkpoint
 
-_FORMAT = 1
+__all__ = ['Best', 'Checkpoint', 'Checkpoints', 'DamagedError', 'ForeignError']
+
 _NAME = 'step_{:010d}.npz'
 _PATTERN = re.compile(r'step_(\d{10})\.npz')
-_DIGEST_BYTES = hashlib.sha256().digest_size
-
-
-class Checkpoint(NamedTuple):
-  """What a checkpoint holds.
-
-  Attributes:
-    step: the number of training steps done.
-    leaves: NumPy arrays, the leaves of the saved tree in order.
-    record: anything that JSON can hold.
-    metrics: what was evaluated at this very step, by name; {} for nothing.
-  """
-
-  step: int
-  leaves: list[np.ndarray]
-  record: dict[str, Any]
-  metrics: Mapping[str, float] = {}
-
-
-class Best(NamedTuple):
-  """The best value so far of the metric that decides.
-
-  Attributes:
-    step: the step of its checkpoint.
-    value: the value.
-  """
-
-  step: int
-  value: float
 
 
 class DamagedError(ValueError):
   """A checkpoint file that is not what was written."""
+
+
+class ForeignError(UserError):
+  """A checkpoint of another run than its directory says."""
+
+
+def _let_through(checkpoint: Checkpoint) -> None:
+  del checkpoint
 
 
 class Checkpoints:
@@ -78,6 +45,8 @@ class Checkpoints:
     keep: int = 2,
     best_metric: str | None = None,
     best_direction: str = 'maximize',
+    identity: Mapping[str, str] | None = None,
+    check: Callable[[Checkpoint], None] = _let_through,
   ):
     """Looks at a directory, which need not exist.
 
@@ -88,12 +57,18 @@ class Checkpoints:
       best_metric: the name in `Checkpoint.metrics` by which the best is kept
         besides; None keeps the newest only.
       best_direction: 'maximize' or 'minimize' it. Of equals the first is best.
+      identity: what the run is of, by name; it is saved. None: that of what
+        is saved.
+      check: raises ValueError for what has been read and is not as the saved
+        trees are, ForeignError for what is of another run.
     """
     self._directory = Directory.at(directory)
     self._keep = keep
     self.best_metric = best_metric
     self._sign = {'maximize': 1, 'minimize': -1}[best_direction]
     self.best: Best | None = None
+    self._identity = identity
+    self._check = check
 
   def check_metric(self, names: Iterable[str]) -> None:
     """Checks that what decides on the best is measured.
@@ -139,7 +114,10 @@ class Checkpoints:
     """
     self._directory.make()
     best = self._best_with(checkpoint)
-    self._file(checkpoint.step).write(_encode(checkpoint, best))
+    if self._identity is not None:
+      checkpoint = checkpoint._replace(identity=self._identity)
+    parts = checkpoint_file.encode(checkpoint, best)
+    self._file(checkpoint.step).write(*parts)
     self.best = best
     self._clean_up(checkpoint.step)
     for step in self.steps():
@@ -167,6 +145,7 @@ class Checkpoints:
 
     Raises:
       UserError: there are files, and none is whole.
+      ForeignError: it is of another run.
     """
     steps = self.steps()
     for step in reversed(steps):
@@ -231,80 +210,14 @@ class Checkpoints:
 
   def _load(self, step: int) -> tuple[Checkpoint, Best | None]:
     path = self.path(step)
-    content = self._file(step).read_bytes()
-    try:
-      checkpoint, best = _decode(content)
-    except (
-      EOFError,
-      KeyError,
-      TypeError,
-      ValueError,
-      NotImplementedError,
-      RuntimeError,
-      zipfile.BadZipFile,
-      zlib.error,
-    ) as error:
-      raise DamagedError(f'{path} is damaged: {error}') from error
-    if checkpoint.step != step:
-      raise DamagedError(f'{path} is damaged: it holds step {checkpoint.step}')
+    with self._file(step).open_to_read() as file:
+      try:
+        checkpoint, best = checkpoint_file.decode(file)
+        if checkpoint.step != step:
+          raise ValueError(f'it holds step {checkpoint.step}')
+        self._check(checkpoint)
+      except ForeignError:
+        raise
+      except ValueError as error:
+        raise DamagedError(f'{path} is damaged: {error}') from error
     return checkpoint, best
-
-
-def _encode(checkpoint: Checkpoint, best: Best | None) -> memoryview:
-  leaves = [np.asarray(leaf) for leaf in checkpoint.leaves]
-  description = {
-    'format': _FORMAT,
-    'step': checkpoint.step,
-    'record': checkpoint.record,
-    'metrics': dict(checkpoint.metrics),
-    'best': best and best._asdict(),
-    # Kept apart from the arrays since NumPy's format knows no bfloat16.
-    'dtypes': [leaf.dtype.name for leaf in leaves],
-    'shapes': [leaf.shape for leaf in leaves],
-  }
-  arrays: dict[str, Any] = {
-    f'leaf_{i:05d}': leaf.reshape(-1).view(np.uint8)
-    for i, leaf in enumerate(leaves)
-  }
-  text = json.dumps(description).encode()
-  buffer = io.BytesIO()
-  np.savez(buffer, description=np.frombuffer(text, np.uint8), **arrays)
-  with zipfile.ZipFile(buffer, 'a') as archive:
-    archive.comment = bytes(_DIGEST_BYTES)
-  content = buffer.getbuffer()
-  content[-_DIGEST_BYTES:] = _digest(content)
-  return content
-
-
-def _decode(content: bytes) -> tuple[Checkpoint, Best | None]:
-  import ml_dtypes  # noqa: F401 (teaches NumPy the name bfloat16)
-
-  if not content:
-    raise ValueError('it is empty')
-  if content[-_DIGEST_BYTES:] != _digest(content):
-    raise ValueError(f'its checksum is wrong ({len(content)} bytes)')
-  with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-    description = json.loads(archive['description'].tobytes())
-    if description['format'] != _FORMAT:
-      raise ValueError(f'format {description["format"]}, expected {_FORMAT}')
-    leaves = [
-      archive[f'leaf_{i:05d}'].view(np.dtype(dtype)).reshape(shape)
-      for i, (dtype, shape) in enumerate(
-        zip(description['dtypes'], description['shapes'], strict=True)
-      )
-    ]
-  best = description['best']
-  return (
-    Checkpoint(
-      description['step'],
-      leaves,
-      description['record'],
-      description['metrics'],
-    ),
-    Best(**best) if best else None,
-  )
-
-
-def _digest(content: bytes | memoryview) -> bytes:
-  """Returns the checksum of a file that ends in one."""
-  return hashlib.sha256(memoryview(content)[:-_DIGEST_BYTES]).digest()

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import math
 from collections.abc import Iterator
 
 from experiments.backend import trax_model_file
@@ -221,14 +222,16 @@ class Loop:
       progress.close()
 
   def _save(self) -> None:
-    self._checkpoints.save(
-      loop_state.to_checkpoint(
-        self.state,
-        records=list(self._recorder.records),
-        histograms=self._recorder.histograms_to_json(),
-        is_evaluation_due=self._is_evaluation_due(),
-      )
+    checkpoint = loop_state.to_checkpoint(
+      self.state,
+      records=list(self._recorder.records),
+      histograms=self._recorder.histograms_to_json(),
+      is_evaluation_due=self._is_evaluation_due(),
     )
+    # The loss of a step is that of the weights before it.
+    if not loop_state.has_finite_weights(checkpoint):
+      raise Diverged(self.step + 1, math.nan)
+    self._checkpoints.save(checkpoint)
 
   def _restore(self) -> None:
     """Goes on from the newest checkpoint, or from the beginning."""

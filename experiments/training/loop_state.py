@@ -1,13 +1,15 @@
 """What a training loop is at a step, and as a checkpoint holds it."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
+from experiments.foundation import json_types
 from experiments.foundation.errors import UserError
 from experiments.rundir.checkpoints import Checkpoint
 from experiments.rundir.metric_log import Record
+from experiments.training.histograms import Histogram
 from experiments.training.segment import Segment
 from experiments.training.update import TrainState
 
@@ -87,6 +89,75 @@ def to_checkpoint(
   )
 
 
+class _Segment(TypedDict):
+  norms: dict[str, float]
+  n_steps: int
+  n_examples: int
+  seconds: float
+
+
+class _Record(TypedDict):
+  n_weights: int
+  n_slots: int
+  n_average: int
+  eval_position: int
+  records: list[list[Any]]
+  histograms: list[list[Any]]
+  segment: NotRequired[_Segment | None]
+
+
+def check(checkpoint: Checkpoint) -> None:
+  """Checks what has been read for a checkpoint of a loop.
+
+  Args:
+    checkpoint: perhaps from `to_checkpoint`.
+
+  Raises:
+    ValueError: it holds something else, or a weight that is not finite.
+  """
+  record = checkpoint.record
+  json_types.check(record, _Record)
+  for values in record['records']:
+    _check_row(values, Record)
+  for values in record['histograms']:
+    _check_row(values, Histogram)
+  sizes = [record[f'n_{name}'] for name in ('weights', 'slots', 'average')]
+  # There are the random key and the losses besides, and perhaps a state.
+  if (
+    min(*sizes, record['eval_position']) < 0
+    or len(checkpoint.leaves) < sum(sizes) + 2
+    or sizes[2] not in (0, sizes[0])
+  ):
+    raise ValueError(f'{len(checkpoint.leaves)} leaves, {sizes} of them named')
+  losses = checkpoint.leaves[-1]
+  if losses.dtype != np.float32 or losses.ndim != 1:
+    raise ValueError(f'losses of {losses.dtype}{list(losses.shape)}')
+  if not has_finite_weights(checkpoint):
+    raise ValueError('a weight is not finite')
+
+
+def _check_row(values: list[Any], kind: type[NamedTuple]) -> None:
+  hints = kind.__annotations__
+  if len(values) != len(hints):
+    raise ValueError(f'{len(values)} values for a {kind.__name__}')
+  for value, (name, hint) in zip(values, hints.items(), strict=True):
+    hint = list[int] if hint == tuple[int, ...] else hint
+    json_types.check(value, hint, f'{kind.__name__}.{name}')
+
+
+def has_finite_weights(checkpoint: Checkpoint) -> bool:
+  """Tells whether no weight, and none of their average, is NaN or infinite.
+
+  Args:
+    checkpoint: from `to_checkpoint`.
+  """
+  n_weights = checkpoint.record['n_weights']
+  n_average = checkpoint.record['n_average']
+  leaves = checkpoint.leaves
+  weights = leaves[:n_weights] + leaves[len(leaves) - 1 - n_average : -1]
+  return all(np.isfinite(leaf).all() for leaf in weights if leaf.size)
+
+
 def evaluated_leaves(
   checkpoint: Checkpoint,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -122,7 +193,7 @@ def from_checkpoint(checkpoint: Checkpoint, fresh: TrainState) -> Restored:
   record = checkpoint.record
   *saved, losses = checkpoint.leaves
   leaves, tree = jax.tree_util.tree_flatten(fresh)
-  if [np.shape(leaf) for leaf in leaves] != [leaf.shape for leaf in saved]:
+  if list(map(_kind, leaves)) != list(map(_kind, saved)):
     raise UserError(
       f'The checkpoint of step {checkpoint.step} does not fit the model: '
       'the code of the model has changed since. Choose another --output_dir.'
@@ -136,3 +207,8 @@ def from_checkpoint(checkpoint: Checkpoint, fresh: TrainState) -> Restored:
     evaluated_step=max((record.step for record in records), default=None),
   )
   return Restored(state, records, record['histograms'])
+
+
+def _kind(leaf: Any) -> tuple[tuple[int, ...], np.dtype]:
+  leaf = leaf if hasattr(leaf, 'dtype') else np.asarray(leaf)
+  return leaf.shape, np.dtype(leaf.dtype)

@@ -21,9 +21,8 @@ from experiments.commands import predict as predict_command
 from experiments.commands import questions
 from experiments.datasets import bbc_news_corpus
 from experiments.foundation import plain_text
-from experiments.pipeline import run_config, saved_model
+from experiments.pipeline import data, run_config, saved_model
 from experiments.rundir import run_dir
-from experiments.text import tokenization
 from tests.commands import test_questions
 
 
@@ -219,11 +218,11 @@ def ask(trained):
   """Answers lines as the launcher does, in this process."""
   directory = run_dir.RunDir(trained[0])
   experiment = run_config.load_experiment(directory)
-  classifier, _ = saved_model.load_classifier(experiment, directory)
-  vocabulary = tokenization.load_vocabulary(
-    vocab_file=str(directory.vocabulary)
+  vocabulary = data.run_vocabulary(experiment, directory)
+  classifier, _ = saved_model.load_classifier(
+    experiment, directory, vocabulary=vocabulary
   )
-  labels = directory.read_run()['labels']
+  labels = directory.read_labels()
 
   def answers_of(lines, format_=None):
     format_ = format_ or questions.find_format('-', lines)

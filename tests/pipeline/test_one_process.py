@@ -10,9 +10,8 @@ import pytest
 
 from experiments.backend import jax_setup
 from experiments.config import experiment, gin_config
-from experiments.pipeline import prediction, run_config, runs, saved_model
+from experiments.pipeline import data, prediction, run_config, runs, saved_model
 from experiments.rundir import run_dir
-from experiments.text import tokenization
 from experiments.training.context import Cache, RunContext
 from experiments.training.structure import structure
 from tests.fixtures import same_run
@@ -118,9 +117,9 @@ def classify(loaded):
 def load(path):
   directory = run_dir.RunDir(path)
   resolved = run_config.load_experiment(directory)
-  classifier, _ = saved_model.load_classifier(resolved, directory)
-  vocabulary = tokenization.load_vocabulary(
-    vocab_file=str(directory.vocabulary), lower_case=resolved.text.lower_case
+  vocabulary = data.run_vocabulary(resolved, directory)
+  classifier, _ = saved_model.load_classifier(
+    resolved, directory, vocabulary=vocabulary
   )
   return resolved, classifier, vocabulary
 

@@ -38,10 +38,11 @@ BUCKET_BATCH_SIZES = [5, 3, 2]
 
 @dataclasses.dataclass
 class Named:
-  """What is asked of a data set after its texts are token ids."""
+  """What is asked of data set and vocabulary once texts are token ids."""
 
   label_names: tuple[str, ...]
   splits: tuple[str, ...] = ('train', 'test')
+  fingerprint: str = 'made up'
 
 
 @pytest.fixture(scope='module')
@@ -183,7 +184,7 @@ def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(resolve, tmp_path):
   source = Named(('a', 'b', 'c'))
   loop = loops.make_loop(
     resolved,
-    data=Data(source, None, tokens, tokens, tokens),  # type: ignore[arg-type]
+    data=Data(source, source, tokens, tokens, tokens),  # type: ignore[arg-type]
     models=Models(resolved, n_classes=N_CLASSES),
     directory=run_dir.RunDir(tmp_path),
     start=None,
