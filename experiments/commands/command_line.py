@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
+import re
 import signal
 import sys
 import traceback
@@ -23,6 +24,17 @@ from experiments.foundation import (
 )
 from experiments.foundation.errors import UserError
 from experiments.foundation.signals import Interrupted, Terminated, end_command
+
+_HELP = re.compile(r'-h|--?help(full|short)?(=.*)?')
+# What absl lets out of Python, and what to say instead.
+_REWORDED = (
+  (re.compile(r'invalid literal for int\(\).*'), 'it must be a whole number'),
+  (re.compile(r"\('Non-boolean .*"), 'it must be true or false'),
+  (
+    re.compile(r'ERROR:: Unable to open flagfile: \[Errno \d+\]'),
+    '--flagfile:',
+  ),
+)
 
 
 def run(main: Callable[[], None], usage: str) -> int:
@@ -106,7 +118,7 @@ def parse_flags(argv: list[str], usage: str) -> None:
     UserError: a flag is not known or has a wrong value.
   """
   flags_ = flags.FLAGS
-  if any(arg in ('--help', '-help', '-h', '--helpfull') for arg in argv[1:]):
+  if any(_HELP.fullmatch(arg) for arg in argv[1:]):
     print(usage.strip() + '\n')
     print(flags_.module_help(flags_.find_module_defining_flag('gin_file')))
     print('absl.logging:\n  -v,--verbosity: 0, or 1 to show the log of the')
@@ -114,8 +126,8 @@ def parse_flags(argv: list[str], usage: str) -> None:
     sys.exit(0)
   try:
     rest = flags_(argv)
-  except flags.Error as error:
-    message = str(error).replace(' ?', '?').rstrip('.')
+  except (flags.Error, ValueError) as error:
+    message = _explain(error)
     raise UserError(
       f'{message}{"" if message[-1] == "?" else "."} See --help.'
     ) from error
@@ -127,6 +139,16 @@ def parse_flags(argv: list[str], usage: str) -> None:
   log.start_log(
     bool(flags_['verbosity'].present) and absl_logging.get_verbosity() > 0
   )
+
+
+def _explain(error: Exception) -> str:
+  """Returns what absl says of a flag, in words that do not need Python."""
+  if isinstance(error, UnicodeDecodeError):
+    return '--flagfile: it is not UTF-8 text'
+  message = str(error).replace(' ?', '?').rstrip('.')
+  for pattern, words in _REWORDED:
+    message = pattern.sub(words, message)
+  return message
 
 
 def print_versions() -> None:

@@ -152,6 +152,7 @@ _OF_SWEEPS = (
 _MODES_OF = {
   'gin_file': ('train', 'prepare'),
   'gin_bindings': ('train', 'prepare'),
+  'gin_search_paths': ('train', 'prepare'),
   'input': ('predict',),
   'source': ('prepare',),
   'dry_run': ('train',),
@@ -178,6 +179,12 @@ def check_flags() -> None:
       # absl adds a line to the help of a flag that may be repeated.
       example = FLAGS[flag].help.partition(';\n')[0].rpartition(' --')[2]
       raise UserError(f'--mode={mode} needs --{flag}, e.g. --{example}')
+  for flag in _texts():
+    value = FLAGS[flag].value
+    values = value if isinstance(value, list) else [value]
+    # A script may have no binding to give.
+    if '' in values and flag != 'gin_bindings':
+      raise UserError(f'--{flag} is empty. Give it a value, or leave it out.')
   for flag, modes in _MODES_OF.items():
     if FLAGS[flag].value != FLAGS[flag].default and mode not in modes:
       raise UserError(
@@ -199,6 +206,8 @@ def check_flags() -> None:
   for flag in _OF_SWEEPS:
     if FLAGS[flag].present and not FLAGS.sweep:
       raise UserError(f'--{flag} is for a sweep: give --sweep, too.')
+  if FLAGS['ray_address'].present and FLAGS.executor != 'ray':
+    raise UserError('--ray_address is for --executor=ray: give that, too.')
   for flag in paths_among_flags():
     value = FLAGS[flag].value
     if isinstance(value, str):
@@ -209,11 +218,14 @@ def check_flags() -> None:
 
 def paths_among_flags() -> list[str]:
   """Returns the flags whose values are paths: all texts but those named."""
+  return [flag for flag in _texts() if flag not in _NO_PATHS]
+
+
+def _texts() -> list[str]:
   return [
     flag.name
     for flag in FLAGS.flags_by_module_dict()[__name__]
     if flag.flag_type() in ('string', 'multi string')
-    and flag.name not in _NO_PATHS
   ]
 
 

@@ -1,4 +1,4 @@
-"""Flags that are paths."""
+"""Flags that are paths, and what is refused of all of them."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from experiments.commands import launcher_flags
+from experiments.commands import command_line, launcher_flags
 from experiments.foundation import paths
 from experiments.foundation.errors import UserError
 
@@ -63,3 +63,38 @@ def test_leaves_what_is_no_path():
   binding = "DATASET='~nosuchuser'" + 'x' * 300
   assert given('gin_bindings', binding) == binding
   assert given('input', '-') == '-'
+
+
+@pytest.mark.parametrize('name', launcher_flags.paths_among_flags())
+def test_an_empty_text_is_no_value(name):
+  with pytest.raises(UserError) as caught:
+    given(name, '')
+  assert str(caught.value) in (
+    f'--{name} is empty. Give it a value, or leave it out.',
+    # Where it is needed, in the words for one that is not there.
+    f'--mode=predict needs --{name}, e.g. --{name}=articles.txt',
+    f'--mode=prepare needs --{name}, e.g. --{name}=ag_news_csv.tar.gz',
+  )
+
+
+@pytest.mark.parametrize(
+  ('argument', 'message'),
+  [
+    ('--jobs=x', 'flag --jobs=x: it must be a whole number.'),
+    ('--jobs=', 'flag --jobs=: it must be a whole number.'),
+    ('--jobs=0', 'flag --jobs=0: 0 is not a positive integer.'),
+    ('--dry_run=2', 'flag --dry_run=2: it must be true or false.'),
+    ('--nodry_run=1', '--nodry_run=1 does not take an argument.'),
+    ('--flagfile=ABSENT', "--flagfile: No such file or directory: 'ABSENT'."),
+    ('--flagfile=BINARY', '--flagfile: it is not UTF-8 text.'),
+    ('--format=xml', 'flag --format=xml: value should be one of '
+     '<text|markdown|csv|json>.'),
+    ('--nosuch', "Unknown command line flag 'nosuch'."),
+  ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_without_python(argument, message, tmp_path):
+  (tmp_path / 'binary').write_bytes(bytes(range(256)))
+  argument = argument.replace('BINARY', str(tmp_path / 'binary'))
+  with pytest.raises(UserError) as caught:
+    command_line.parse_flags(['launcher.py', argument], '')
+  assert str(caught.value) == f'{message} See --help.'
