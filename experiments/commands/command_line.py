@@ -72,12 +72,12 @@ def run(main: Callable[[], None], usage: str) -> int:
     return 128 + (signal.SIGTERM if is_term else signal.SIGINT)
   except BrokenPipeError:
     # The reader of stdout has gone, as with `| head`.
-    terminal.discard_stdout()
+    terminal.discard(sys.stdout)
     return 128 + signal.SIGPIPE
   except OSError as error:
     message = system_errors.explanation(error)
     if error.filename == 'stdout':
-      terminal.discard_stdout()
+      terminal.discard(sys.stdout)
       message = message or f'stdout: {error.strerror}.'
     _say(message or traceback.format_exc().rstrip())
     return 1 if message is None else 2
@@ -161,5 +161,7 @@ def print_versions() -> None:
 
 def _say(message: str) -> None:
   # Where nobody hears it, the status says enough.
-  with contextlib.suppress(OSError):
-    print(message, file=sys.stderr)
+  try:
+    print(message, file=sys.stderr, flush=True)
+  except OSError:
+    terminal.discard(sys.stderr)

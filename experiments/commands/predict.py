@@ -1,6 +1,7 @@
 """What --mode=predict does: from lines of text to lines of JSON."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import sys
@@ -181,7 +182,13 @@ def _open(path: str) -> Iterator[int]:
       raise UserError(
         '--input=-: stdin is closed. Give a file, or texts to stdin.'
       )
-    yield sys.stdin.fileno()
+    try:
+      yield sys.stdin.fileno()
+    except OSError as error:
+      # `0>file`: a stdin that can be written only.
+      if error.errno != errno.EBADF:
+        raise
+      raise _unreadable(path, error) from error
     return
   try:
     descriptor = os.open(path, os.O_RDONLY)

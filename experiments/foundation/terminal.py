@@ -136,12 +136,16 @@ def width() -> float:
   return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
 
 
-def discard_stdout() -> None:
-  """Lets what is still to be written to stdout go nowhere.
+def discard(stream) -> None:
+  """Lets what is still to be written to stdout or stderr go nowhere.
 
-  After an error of writing to it, Python would try once more as it ends.
+  After an error of writing to it, Python would try once more as it ends, and
+  end with a status of its own.
+
+  Args:
+    stream: either.
   """
-  os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+  os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def progress_bar(**options: Any):

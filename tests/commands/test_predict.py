@@ -313,6 +313,12 @@ def test_closed_streams_are_told(launcher, trained, tmp_path):
       '--input=-: stdin is closed. Give a file, or texts to stdin.\n',
     ),
     (
+      f'--input=- 0>{tmp_path}/written',
+      '--input=-: Bad file descriptor. Give a file with one text a line, or - '
+      'for stdin.\n',
+    ),
+    ('--input=absent 2>/dev/full', ''),
+    (
       f'--input={tmp_path}/texts >&-',
       'stdout is closed, and --mode=predict only prints. Give it a file or a '
       'pipe.\n',
