@@ -53,9 +53,7 @@ class Checking:
     self._last_line: float | None = None
     self._bar: Any = None
     if sys.stderr.isatty():
-      import tqdm
-
-      self._bar = tqdm.tqdm(
+      self._bar = terminal.progress_bar(
         desc='Checking trials',
         total=n_trials,
         unit='trial',
