@@ -45,3 +45,12 @@ def seed_1(launcher):
 def trained(launcher):
   """A finished run that no test may change: its path, stdout and stderr."""
   return launcher.trained()
+
+
+@pytest.fixture(scope='session')
+def two_cores():
+  """Two cores that this process may use."""
+  cores = sorted(os.sched_getaffinity(0))[:2]
+  if len(cores) < 2:
+    pytest.skip('there is only one core')
+  return cores

@@ -7,6 +7,7 @@ import resource
 import time
 import warnings
 
+from experiments.backend import threads
 from experiments.foundation import files
 from experiments.foundation.errors import UserError
 
@@ -15,21 +16,25 @@ _MAX_SECONDS_OF_A_WRITE = 60
 _MIN_OPEN_FILES = 64
 
 
-def start_jax(*, cache_dir: pathlib.Path):
+def start_jax(*, cache_dir: pathlib.Path, n_threads: int | None = None):
   """Imports trax and turns on JAX's persistent compilation cache.
 
   Args:
     cache_dir: the per-user cache; compiled programs go to `xla/` in it. One
       that cannot be written is reported in the log and done without.
+    n_threads: what the run that goes on or is asked has recorded; see
+      `threads.fix`.
 
   Returns:
     The module `trax`.
 
   Raises:
     UserError: JAX sees several devices, which trax 1.4.1 cannot use together,
-      or the process may not open enough files.
+      the process may not open enough files, or it has another number of
+      threads than the run.
   """
   allow_open_files()
+  threads.fix(n_threads)
   from experiments.backend import trax_repairs
 
   trax = trax_repairs.import_trax()
@@ -39,7 +44,9 @@ def start_jax(*, cache_dir: pathlib.Path):
   warnings.filterwarnings(
     'ignore', message='GzipFile was opened for writing', module='gzip|trax'
   )
-  directory = cache_dir / 'xla'
+  # Programs are compiled for a number of threads, of which JAX's keys know
+  # nothing.
+  directory = cache_dir / 'xla' / f'{threads.in_use()}_threads'
   try:
     directory.mkdir(parents=True, exist_ok=True)
   except OSError as error:

@@ -78,7 +78,9 @@ def predict(
   directory = run_dir.RunDir(output_dir).existing()
   with _open(input_path) as descriptor:
     experiment = run_config.load_experiment(directory, allow_import)
-    jax_setup.start_jax(cache_dir=cache.cache_dir())
+    jax_setup.start_jax(
+      cache_dir=cache.cache_dir(), n_threads=directory.n_threads
+    )
     vocabulary = run_vocabulary(experiment, directory)
     classifier, _ = saved_model.load_classifier(
       experiment, directory, vocabulary=vocabulary

@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Collection, Iterator
 
-from experiments.backend import jax_setup
+from experiments.backend import jax_setup, threads
 from experiments.config import gin_config
 from experiments.config.experiment import Experiment
 from experiments.foundation import cache
@@ -62,7 +62,7 @@ def train(
   run_dir.check_writable(directory.path)
   directory.check_unlocked()
   cache_dir = cache.cache_dir()
-  jax_setup.start_jax(cache_dir=cache_dir)
+  jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
   data = open_data(experiment, cache_dir=cache_dir, keep=context.keep)
   models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
   _check_model(models)
@@ -101,7 +101,7 @@ def evaluate(
   directory = run_dir.RunDir(output_dir).existing()
   experiment = run_config.load_experiment(directory, allow_import)
   cache_dir = cache.cache_dir()
-  jax_setup.start_jax(cache_dir=cache_dir)
+  jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
   vocabulary = run_vocabulary(experiment, directory)
   # First, since it tells whether the vocabulary is that of the run.
   classifier, step = saved_model.load_classifier(
@@ -225,6 +225,7 @@ def _start_run(
     n_examples=dict(data.source.n_examples),
     labels=list(data.source.label_names),
     **identity,
+    n_threads=threads.in_use(),
     error=None,
     **run_dir.provenance(),
   )

@@ -43,6 +43,9 @@ __all__ = [
   'provenance',
 ]
 
+# More than a run gains anything from; each takes memory.
+MOST_THREADS = 256
+
 # The name tells who reads a vocabulary; by the end of the original's name.
 _SUBWORDS = 'vocabulary.subword'
 _VOCABULARIES = {
@@ -169,6 +172,23 @@ class RunDir:
     return UserError(
       f'{self.run} is damaged ({error}). Put it back from a copy, or remove '
       'it and train again, which then goes on from the last checkpoint.'
+    )
+
+  @property
+  def n_threads(self) -> int | None:
+    """How many threads the run records; None if it says nothing of them.
+
+    Raises:
+      UserError: run.json is damaged.
+    """
+    value = self.read_run().get('n_threads')
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if value is None or (is_number and 1 <= value <= MOST_THREADS):
+      return value
+    raise UserError(
+      f'{self.run} is damaged: n_threads is {value!r}, and must be a whole '
+      f'number from 1 to {MOST_THREADS}. Put it right, or choose another '
+      '--output_dir.'
     )
 
   def write_run(self, **fields: Any) -> None:

@@ -24,6 +24,8 @@ before its data were open lacks `dataset` to `vocabulary`.
   labels        list: names of the classes, in the order of the model's outputs
   data          SHA-256 of the rows that are read, and of how
   vocabulary    SHA-256 of the vocabulary's file
+  n_threads     int: what JAX divides sums among, the same for all processes of
+                the run; see `backend.threads`
   metrics       object: the exact evaluation, of the test split
     n_examples    int: how many examples it is of
     n_dropped     int: how many were left out for their length
@@ -88,6 +90,7 @@ class RunRecord(TypedDict, total=False):
   labels: list[str]
   data: str
   vocabulary: str
+  n_threads: int
   metrics: Metrics
   host: str
   python: str

@@ -34,10 +34,10 @@ def test_a_second_start_finds_the_compiled_programs(tmp_path):
   first = start(tmp_path)
   assert (first.returncode, first.stderr) == (0, '')
   assert first.stdout == '[1 4 7]\nFalse\n'
-  kept = sorted(os.listdir(tmp_path / 'xla'))
+  kept = sorted(os.listdir(tmp_path / 'xla' / '2_threads'))
   assert kept
   assert start(tmp_path).stdout == '[1 4 7]\nTrue\n'
-  assert sorted(os.listdir(tmp_path / 'xla')) == kept
+  assert sorted(os.listdir(tmp_path / 'xla' / '2_threads')) == kept
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):

@@ -66,7 +66,7 @@ def test_a_run_on_known_data_loads_no_tensorflow(launcher):
 
 def test_a_run_that_differs_in_numbers_compiles_nothing(launcher):
   launcher.trained()
-  programs = launcher.cwd / 'cache' / 'xla'
+  programs = launcher.cwd / 'cache' / 'xla' / '2_threads'
   before = {path.name for path in programs.glob('*-cache')}
   done = launcher(
     '--gin_file=tiny.gin',

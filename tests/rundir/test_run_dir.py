@@ -136,3 +136,18 @@ def test_what_may_not_be_written_is_found_without_a_trace(name):
 def test_a_relative_path_may_be_new():
   run_dir.check_writable(pathlib.Path('runs/none/none'))
   assert not os.path.exists('runs/none')
+
+
+@pytest.mark.parametrize('value', ['2', 0, 257, True, [2], 1.5])
+def test_a_number_of_threads_that_cannot_be_is_refused(value, tmp_path):
+  directory = run_dir.RunDir(tmp_path)
+  assert directory.n_threads is None
+  directory.write_run(n_threads=256)
+  assert directory.n_threads == 256
+  directory.write_run(n_threads=value)
+  with pytest.raises(UserError) as error:
+    directory.n_threads  # noqa: B018
+  assert str(error.value) == (
+    f'{tmp_path}/run.json is damaged: n_threads is {value!r}, and must be a '
+    'whole number from 1 to 256. Put it right, or choose another --output_dir.'
+  )

@@ -5,8 +5,10 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from experiments.backend import threads
 from experiments.config import gin_config
-from experiments.rundir import metric_log
+from experiments.foundation.errors import UserError
+from experiments.rundir import metric_log, run_dir
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +24,16 @@ class Task:
   key: str
   config: gin_config.Config
   path: pathlib.Path
+
+  @property
+  def n_threads(self) -> int:
+    """How many threads it takes: as before, if it goes on."""
+    try:
+      recorded = run_dir.RunDir(self.path).n_threads
+    except UserError:
+      # The attempt will say so.
+      recorded = None
+    return recorded or threads.chosen()
 
 
 @dataclasses.dataclass(frozen=True)

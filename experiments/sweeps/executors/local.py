@@ -15,7 +15,7 @@ from multiprocessing import connection
 
 from absl import logging as absl_logging
 
-from experiments.backend import jax_setup
+from experiments.backend import jax_setup, threads
 from experiments.foundation import processes
 from experiments.rundir import run_dir
 from experiments.sweeps.executors import (
@@ -64,7 +64,7 @@ class LocalExecutor:
     self._deaths_at_start = 0
     self._is_stopping = False
     self._workers = [
-      _Worker(_share(cores, i, jobs), _environment(gpus, i))
+      _Worker(_share(cores, i, jobs), _environment(gpus, i), threads.chosen())
       for i in range(jobs)
     ]
 
@@ -92,7 +92,11 @@ class LocalExecutor:
   def start(self, task: Task) -> None:
     """See `Executor`."""
     kind = structure(task.config.text)
-    self._free(kind).give(task, kind)
+    worker = self._free(kind)
+    if worker.n_threads != task.n_threads:
+      # Of a run that goes on; JAX takes no other number once it has started.
+      worker = self._replace(worker, task.n_threads)
+    worker.give(task, kind)
 
   def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`.
@@ -139,6 +143,15 @@ class LocalExecutor:
       free, key=lambda w: (structure not in w.structures, not w.is_ready)
     )
 
+  def _replace(self, worker: '_Worker', n_threads: int) -> '_Worker':
+    """Puts a new worker in the place of one that has no task, or no process."""
+    worker.link.close()
+    worker.process.kill()
+    worker.process.wait()
+    new = _Worker(worker.cores, worker.environment, n_threads)
+    self._workers[self._workers.index(worker)] = new
+    return new
+
   def _lost(self, worker: '_Worker') -> Ended | None:
     """Puts a new worker in the place of one that has died."""
     worker.link.close()
@@ -152,7 +165,7 @@ class LocalExecutor:
       return Ended(task.key, Outcome(status)) if task else None
     if self._deaths_at_start >= _MOST_DEATHS_AT_START:
       raise RuntimeError(f'Workers end before they are ready: {reason}.')
-    self._workers[i] = _Worker(worker.cores, worker.environment)
+    self._replace(worker, worker.n_threads)
     if task is None:
       return None
     error = f'The process of the trial has {reason}.'
@@ -162,8 +175,10 @@ class LocalExecutor:
 class _Worker:
   """A worker process, seen from the parent."""
 
-  def __init__(self, cores: list[int], environment: Mapping[str, str]):
-    self.cores, self.environment = cores, environment
+  def __init__(
+    self, cores: list[int], environment: Mapping[str, str], n_threads: int
+  ):
+    self.cores, self.environment, self.n_threads = cores, environment, n_threads
     self.is_ready = False
     self.task: Task | None = None
     # Whose programs it keeps.
@@ -181,7 +196,7 @@ class _Worker:
       [sys.executable, '-c', _COMMAND, json.dumps([sys.path, options])],
       stdin=subprocess.DEVNULL,
       pass_fds=[other.fileno()],
-      env={**os.environ, **environment},
+      env={**os.environ, **environment, threads.VARIABLE: str(n_threads)},
       # Ctrl-C on the terminal then reaches the parent alone.
       process_group=0,
     )

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
+from experiments.backend import threads
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import Record
@@ -68,7 +69,7 @@ class RayExecutor:
           address=address,
           log_to_driver=False,
           logging_level=logging.ERROR,
-          runtime_env={'env_vars': _environment()},
+          runtime_env={'env_vars': _environment(threads.chosen())},
         )
       except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -123,7 +124,13 @@ class RayExecutor:
   def start(self, task: Task) -> None:
     """See `Executor`."""
     absolute = Task(task.key, task.config, task.path.absolute())
-    self._keys[self._attempt.remote(absolute, self._monitor)] = task.key
+    attempt = self._attempt
+    if task.n_threads != threads.chosen():
+      # Of a run that goes on; it needs a process that starts with them.
+      attempt = attempt.options(
+        runtime_env={'env_vars': _environment(task.n_threads)}
+      )
+    self._keys[attempt.remote(absolute, self._monitor)] = task.key
 
   def wait(self, timeout_seconds: float) -> list[Event]:
     """See `Executor`."""
@@ -270,9 +277,10 @@ def _monitor(ray):
   )
 
 
-def _environment() -> dict[str, str]:
+def _environment(n_threads: int) -> dict[str, str]:
   """Returns what the processes of trials have in their environment."""
   environment = {
+    threads.VARIABLE: str(n_threads),
     'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
     # JAX would take three quarters of a GPU for itself.
     'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',

@@ -23,7 +23,8 @@ def main(
   """
   if not processes.die_with(parent):
     return
-  # Before the import of what counts cores to size its pools of threads.
+  # Before the import of what counts cores to size its pools of threads; JAX's
+  # is of the same size everywhere.
   processes.keep_to_cores(cores)
   # Ctrl-C goes to the parent, which says what is to be done.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
