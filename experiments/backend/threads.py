@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 
+from experiments.foundation import processes
 from experiments.foundation.errors import UserError
 from experiments.rundir.run_dir import MOST_THREADS
 
@@ -79,7 +80,7 @@ def in_use() -> int:
     text = os.environ.get(name, '')
     if text.isdigit():
       return int(text)
-  return len(os.sched_getaffinity(0))
+  return len(processes.usable_cores())
 
 
 def _is_started() -> bool:

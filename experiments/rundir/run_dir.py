@@ -182,14 +182,11 @@ class RunDir:
       UserError: run.json is damaged.
     """
     value = self.read_run().get('n_threads')
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    if value is None or (is_number and 1 <= value <= MOST_THREADS):
-      return value
-    raise UserError(
-      f'{self.run} is damaged: n_threads is {value!r}, and must be a whole '
-      f'number from 1 to {MOST_THREADS}. Put it right, or choose another '
-      '--output_dir.'
-    )
+    if value is not None and not 1 <= value <= MOST_THREADS:
+      raise self.damage(
+        ValueError(f'n_threads is {value}, not of 1 to {MOST_THREADS}')
+      )
+    return value
 
   def write_run(self, **fields: Any) -> None:
     """Sets fields of run.json, atomically.

@@ -145,7 +145,7 @@ def test_a_program_of_plain_trax_holds_a_random_seed_and_of_repaired_none():
       slots, _ = sgd.tree_init(weights)
       start = update.TrainState(weights, slots, state, np.zeros(2, np.uint32))
       many = update.UpdateMany(update.make_update(model, sgd))
-      return many._jitted.lower(
+      return many._program._jitted.lower(
           start, 0, 0, {}, np.zeros(2, np.float32), batches).as_text()
     plain = program(1) == program(2)
     repair()

@@ -48,6 +48,7 @@ RUN = {
   'labels': ['a', 'b'],
   'data': 'f' * 64,
   'vocabulary': '0' * 64,
+  'n_threads': 2,
   'metrics': METRICS,
   'host': 'here',
   'python': '3.11.7',
