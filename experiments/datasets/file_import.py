@@ -153,7 +153,7 @@ def _say_if_changed(
   key = hashlib.sha256(asked.encode('utf-8', 'surrogateescape')).hexdigest()
   last = cache_dir / 'files' / 'last' / key[:32]
   try:
-    before = last.read_text(encoding='utf-8')
+    before = last.read_text(encoding='utf-8-sig')
   except OSError:
     before = ''
   if before == entry.name:

@@ -14,7 +14,7 @@ class Diverged(EndOfRun, UserError):
 
     Args:
       step: training steps done, the one with this loss among them.
-      loss: NaN or infinite.
+      loss: a number that is not finite.
     """
     super().__init__(
       f'The loss of step {step} is {loss}. Lower LEARNING_RATE, or clip the '

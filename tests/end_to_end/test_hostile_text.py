@@ -22,7 +22,7 @@ def runs(trained, tmp_path_factory):
     path = directory / name
     shutil.copytree(trained[0], path)
     run = json.loads((path / 'run.json').read_text())
-    run['status'] = HOSTILE
+    run['status'] = 'failed'
     run['error'] = HOSTILE
     run['overrides'] = {HOSTILE: HOSTILE}
     run['metrics'] |= {'=' + HOSTILE: 0.5, 'below': -0.25}

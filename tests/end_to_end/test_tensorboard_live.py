@@ -251,18 +251,18 @@ def test_a_running_tensorboard_shows_no_step_twice_after_a_resume(
 
 
 def test_killed_between_the_new_file_and_the_removal_of_the_old(
-  board, logdir, tmp_path, monkeypatch
+  board, logdir, tmp_path
 ):
+  train, before = tmp_path / 'train', tmp_path / 'before'
   for start in (1, 4):
-    with tensorboard.EventWriter(tmp_path / 'train') as writer:
+    with tensorboard.EventWriter(train) as writer:
       for step in range(start, start + 3):
         writer.scalars({'loss': step}, step)
-  with monkeypatch.context() as patch:
-    patch.setattr('pathlib.Path.unlink', lambda *args, **kwargs: None)
-    tensorboard.rewrite(
-      tmp_path / 'train', [(1, 1.0, 'loss', 10), (2, 1.0, 'loss', 20)]
-    )
-  assert len(os.listdir(tmp_path / 'train')) == 3
+  shutil.copytree(train, before)
+  tensorboard.rewrite(train, [(1, 1.0, 'loss', 10), (2, 1.0, 'loss', 20)])
+  shutil.copytree(before, train, dirs_exist_ok=True)  # As if not yet removed.
+  shutil.rmtree(before)
+  assert len(os.listdir(train)) == 3
   run = new_run(board, 'killed')
   shutil.move(tmp_path, logdir / run)
   board.wait_until(lambda: board.scalars(f'{run}/train', 'loss'))

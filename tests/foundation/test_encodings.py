@@ -73,7 +73,11 @@ def _unnamed(code: str) -> list[int]:
   for node in ast.walk(ast.parse(code)):
     if isinstance(node, ast.Call) and (wanted := _wanted(node)):
       named = {each.arg: each.value for each in node.keywords}
-      if _constant(named.get('encoding')) not in wanted:
+      encoding = named.get('encoding')
+      # One that was found out is an attribute: `layout.encoding`.
+      if isinstance(encoding, ast.Attribute):
+        continue
+      if _constant(encoding) not in wanted:
         lines.append(node.lineno)
   return sorted(lines)
 
@@ -82,6 +86,8 @@ def _unnamed(code: str) -> list[int]:
   ('line', 'is_refused'),
   [
     ('open(path)', True),
+    ('open(path, encoding=layout.encoding)', False),
+    ('open(path, encoding=name)', True),
     ("open(path, encoding='utf-8')", True),
     ("open(path, encoding='utf-8-sig')", False),
     ("open(path, 'rb')", False),

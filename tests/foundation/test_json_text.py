@@ -76,12 +76,16 @@ def test_a_matrix_is_a_line_a_row():
 def test_what_is_written_as_json_is_written_here():
   may = {
     # What is hashed, or read by this program alone, is not for others.
-    'checkpoints.py',
+    'checkpoint_file.py',
+    'file_import.py',
     'known_datasets.py',
     'library_vocabularies.py',
     'local.py',
+    'run_identity.py',
     'search.py',
     'source.py',
+    # What is shown in a message, shortened.
+    'json_types.py',
     # A manifest, sorted.
     'cache.py',
     # Whose records are numbers, or an error.
