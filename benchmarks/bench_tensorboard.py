@@ -65,7 +65,7 @@ def write_runs(directory: pathlib.Path, n_runs: int, n_evals: int) -> None:
       for step in range(1, n_evals + 1):
         train.scalars({f'training/{j}': 1 / step for j in range(7)}, step)
         evaluation.scalars({f'metrics/{j}': 1 / step for j in range(2)}, step)
-      test.scalars({f'exact/{j}': i / n_runs for j in range(3)}, n_evals)
+      test.scalars({f'metrics/{j}': i / n_runs for j in range(3)}, n_evals)
 
 
 def ask(url: str, body: Any = None) -> Any:

@@ -13,9 +13,6 @@ from experiments.comparison.run_reader import Run
 from experiments.foundation import files
 from experiments.rundir import metric_log, run_dir, run_names
 
-# Sampled evaluations that come nearest to an exact metric.
-_SAMPLED = {'cross_entropy': 'metrics/CrossEntropyLoss'}
-_USUAL = 'metrics/Accuracy'
 _MOST_IN_LEGEND = 12
 _MOST_NAMES_ON_AXIS = 12
 _MOST_NUMBERS_ON_AXIS = 6
@@ -119,7 +116,9 @@ def _label(names: Sequence[str], run: Run) -> str:
 
 
 def _steps(comparison: Comparison, section: Section):
-  sampled = _SAMPLED.get(comparison.objective, _USUAL)
+  sampled = metric_log.SAMPLED.get(
+    comparison.objective, metric_log.SAMPLED['accuracy']
+  )
   panels = [('eval', sampled), ('train', 'training/loss')]
   picture, axes = _figure(len(panels))
   colours = _colours(len(section.runs))

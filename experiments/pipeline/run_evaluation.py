@@ -23,13 +23,15 @@ from experiments.reporting import (
   run_events,
   tensorboard,
 )
-from experiments.rundir import metric_log, run_dir
+from experiments.rundir import metric_log, run_dir, run_names
 from experiments.training.context import Keep, keep_nothing
 
 _N_SHOWN_PREDICTIONS = 5
 # Of the report, what TensorBoard shows as well.
 _PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
 _IDS_AT_ONCE = 2**20
+# Where runs of earlier versions have them, whatever the split.
+_OLD_EVENTS = 'test'
 
 
 def evaluate_run(
@@ -84,6 +86,8 @@ def evaluate_run(
   report.write_report(
     directory.report,
     evaluation=evaluation,
+    dataset=data.source.full_name,
+    split=data.source.splits['test'],
     calibrated=calibration.calibrate(**outcome),
     lengths=by_length.accuracy_by_length(
       lengths=np.asarray(data.test.lengths)[kept],
@@ -94,20 +98,10 @@ def evaluate_run(
   )
   if experiment.run.projector:
     _write_projector(experiment, directory, data, classifier, keep)
+  _write_events(directory, data.source.splits['test'], evaluation, step)
   values = {
     f'exact/{name}': value for name, value in evaluation.scalars().items()
   }
-  events = directory.events('test')
-  run_events.take_back(events, [])
-  with tensorboard.EventWriter(events) as writer:
-    writer.scalars(values, step)
-    for name in _PICTURES:
-      png = directory.report.file(f'{name}.png').read_bytes()
-      writer.image(name, png, step)
-    markdown = directory.report.file('predictions.md').read_text(
-      encoding='utf-8-sig'
-    )
-    writer.text('predictions', markdown, step)
   kept_records = [
     record
     for record in metric_log.read_records(directory.metrics)
@@ -124,6 +118,42 @@ def evaluate_run(
   directory.write_run(metrics=evaluation.to_dict(), evaluated_step=step)
   n_steps = directory.read_run().get('steps', step)
   return Results(evaluation, examples, step, n_steps, directory.root.where())
+
+
+def _write_events(
+  directory: run_dir.RunDir,
+  split: str,
+  evaluation: metrics.Evaluation,
+  step: int,
+) -> None:
+  """Writes for TensorBoard what it shows of an exact evaluation.
+
+  Args:
+    directory: of the run; its report is written.
+    split: what is evaluated, in TFDS's syntax.
+    evaluation: of it.
+    step: training steps that the model has seen.
+  """
+  name = run_names.split_name(split)
+  for each in {_OLD_EVENTS, name}:
+    run_events.take_back(directory.events(each), [])
+  with tensorboard.EventWriter(directory.events(name)) as writer:
+    # Where the sampled evaluations are lines, they are the dot at the end.
+    writer.scalars(
+      {
+        metric_log.SAMPLED.get(metric, f'metrics/{metric}'): value
+        for metric, value in evaluation.scalars().items()
+      },
+      step,
+    )
+    for picture in _PICTURES:
+      png = directory.report.file(f'{picture}.png').read_bytes()
+      # Its page opens with the first by name: the curves, not these.
+      writer.image(f'visuals/{picture}', png, step)
+    markdown = directory.report.file('predictions.md').read_text(
+      encoding='utf-8-sig'
+    )
+    writer.text('predictions', markdown, step)
 
 
 def _warn_of_padding(classifier: inference.Classifier, data: Data) -> None:

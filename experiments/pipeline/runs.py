@@ -284,7 +284,10 @@ def _train_and_evaluate(
   context: RunContext,
 ) -> Results:
   """Trains, exports and evaluates in a directory that is ready for it."""
-  with _session(experiment, directory), run_events.RunEvents(directory) as tb:
+  with (
+    _session(experiment, directory, context.hparams),
+    run_events.RunEvents(directory) as tb,
+  ):
 
     def record(new: list[metric_log.Record]) -> None:
       tb.write(new)
@@ -324,7 +327,9 @@ def _train_and_evaluate(
 
 @contextlib.contextmanager
 def _session(
-  experiment: Experiment, directory: run_dir.RunDir
+  experiment: Experiment,
+  directory: run_dir.RunDir,
+  hparams: tuple[str, ...] | None,
 ) -> Iterator[None]:
   """Writes for TensorBoard what a run is, and at last how it has ended."""
   start = time.time()
@@ -332,7 +337,7 @@ def _session(
   run_events.take_back(directory.root, [])
   with tensorboard.EventWriter(directory.root) as writer:
     writer.session_start(
-      tensorboard.run_hparams(config.macros, config.overrides),
+      tensorboard.run_hparams(config.macros, config.overrides, hparams),
       start_time=start,
     )
     writer.text('config.gin', tensorboard.code_block(config.text), 0)

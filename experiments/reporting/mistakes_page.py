@@ -68,13 +68,19 @@ class Mistake(NamedTuple):
 
 
 def mistakes_html(
-  evaluation: metrics.Evaluation, mistakes: Sequence[Mistake]
+  evaluation: metrics.Evaluation,
+  mistakes: Sequence[Mistake],
+  *,
+  dataset: str,
+  split: str,
 ) -> str:
   """Renders a page that needs nothing besides itself.
 
   Args:
     evaluation: of the whole split.
     mistakes: the worst first.
+    dataset: of which data set, such as 'bbc_news:1.0.0'.
+    split: and of which split, such as 'test' or 'train[80%:]'.
 
   Returns:
     HTML.
@@ -83,7 +89,8 @@ def mistakes_html(
   title = f'{total} of {evaluation.n_examples} examples classified wrongly'
   body = [
     f'<h1>{title}</h1>',
-    f'<p>Accuracy {evaluation.accuracy:.4f} on the test split.</p>',
+    f'<p>Accuracy {evaluation.accuracy:.4f} on {_name(dataset)}, split '
+    f'{_name(split)}.</p>',
   ]
   if total:
     body += [

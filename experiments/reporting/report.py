@@ -51,6 +51,8 @@ def write_report(
   directory: Directory | str | os.PathLike[str],
   *,
   evaluation: metrics.Evaluation,
+  dataset: str,
+  split: str,
   calibrated: calibration.Calibration,
   lengths: Sequence[by_length.LengthBin],
   mistakes: Sequence[mistakes_page.Mistake] = (),
@@ -69,6 +71,8 @@ def write_report(
   Args:
     directory: created if missing; files of an earlier report are replaced.
     evaluation: what is reported.
+    dataset: what it is of, such as 'bbc_news:1.0.0'.
+    split: and of which split, such as 'test' or 'train[80%:]'.
     calibrated: its examples by confidence.
     lengths: its examples by length.
     mistakes: of it, the worst first.
@@ -92,7 +96,9 @@ def write_report(
     'accuracy_by_length.csv': csv_text.to_csv(
       [list(by_length.LengthBin._fields), *map(list, lengths)]
     ),
-    'mistakes.html': mistakes_page.mistakes_html(evaluation, mistakes),
+    'mistakes.html': mistakes_page.mistakes_html(
+      evaluation, mistakes, dataset=dataset, split=split
+    ),
     'predictions.jsonl': ''.join(
       json_text.to_json(dataclasses.asdict(prediction)) + '\n'
       for prediction in predictions

@@ -6,10 +6,13 @@ A run directory is one session of the HParams dashboard:
 
 * The session's start and end are written to the run directory itself (not to
   `train/`), because TensorBoard finds a session's metrics in the directories
-  below it, and names the columns after them: `test/accuracy`.
+  below it, and names the columns after them: `test.metrics/Accuracy`.
 * No list of the experiment's hyper-parameters and metrics is written.
   TensorBoard would take the first run's list for all runs; without one it joins
   what all runs have, and a run that lacks a value has an empty cell.
+* It shows the first five hyper-parameters (those that differ, then the others
+  by name), then the first five metrics by name. So that the metrics are seen, a
+  session has few hyper-parameters, see `run_hparams`.
 * A session's first start and first end count; TensorBoard ignores later ones.
   So the end is written only when it is final.
 
@@ -42,6 +45,8 @@ FINAL_STATUS = {
   'diverged': 'STATUS_FAILURE',
   'pruned': 'STATUS_FAILURE',
 }
+
+_USUAL_HPARAMS = ('LEARNING_RATE', 'MODEL', 'SEED')
 
 # Without 'tfevents' in it, so that no reader takes it for an event file.
 _TEMPORARY_NAME = '.rewrite.tmp'
@@ -317,9 +322,17 @@ def rewrite(
 
 
 def run_hparams(
-  macros: Mapping[str, Any], overrides: Mapping[str, str]
+  macros: Mapping[str, Any],
+  overrides: Mapping[str, str],
+  names: Iterable[str] | None = None,
 ) -> dict[str, Any]:
   """Returns the hyper-parameters of a run.
+
+  Of a trial these are what its sweep tries. Of a run by itself, what it
+  overrides, and a few more, so that one which does not override them has no
+  empty cell among runs that do. What else the config says is the same in most
+  runs, and would stand where the metrics are to be seen; it is in the text of
+  the config.
 
   An override's value must not stay text where another run's is a number: then
   TensorBoard cannot sort by it.
@@ -327,13 +340,17 @@ def run_hparams(
   Args:
     macros: every macro's value, overridden or not.
     overrides: bindings of the command line, as text by key.
+    names: of what the sweep tries; None for a run by itself.
 
   Returns:
-    The macros, then what is bound besides, e.g. 'Adam.b1'.
+    Values by name, such as 'LEARNING_RATE' and 'Adam.b1'.
   """
-  result = dict(macros)
+  if names is None:
+    names = {*_USUAL_HPARAMS, *overrides}
+  shown = set(names)
+  result = {name: value for name, value in macros.items() if name in shown}
   for key, text in overrides.items():
-    if key not in result:
+    if key in shown and key not in result:
       try:
         result[key] = ast.literal_eval(text)
       except (ValueError, SyntaxError):

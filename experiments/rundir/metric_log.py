@@ -11,6 +11,11 @@ from experiments.foundation.directory import File
 
 # In bytes; what is longer is no line of ours.
 _LONGEST_LINE = 2**16
+# What of a sampled evaluation measures the same as a metric of the exact one.
+SAMPLED = {
+  'accuracy': 'metrics/Accuracy',
+  'cross_entropy': 'metrics/CrossEntropyLoss',
+}
 
 
 class Record(NamedTuple):

@@ -99,9 +99,14 @@ class RunDir:
     # What a sweep's worker prints while it works on this run.
     self.log = self.root.file('log.txt')
 
-  def events(self, split: str) -> Directory:
-    """Returns the TensorBoard directory of 'train', 'eval' or 'test'."""
-    return self.root.directory(split)
+  def events(self, name: str) -> Directory:
+    """Returns a directory of TensorBoard's.
+
+    Args:
+      name: 'train', 'eval', or `run_names.split_name` of what the exact
+        evaluation is of.
+    """
+    return self.root.directory(name)
 
   @property
   def vocabulary(self) -> File:

@@ -18,6 +18,9 @@ from collections.abc import Mapping, Sequence
 _LONGEST = 120
 _DIGEST_LENGTH = 10
 _UNSAFE = re.compile(r'[^A-Za-z0-9_.,=()\[\]-]')
+_SPLIT = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.,%()\[\]-]{0,119}')
+# What is in a run directory, as far as a split might be called so.
+_TAKEN = ('checkpoints', 'eval', 'plugins', 'predictions', 'report', 'train')
 _HASHED = re.compile(rf'.*-[0-9a-f]{{{_DIGEST_LENGTH}}}')
 # What stands for a reference if it is a plain word. Of every other name a plain
 # word is a string.
@@ -77,6 +80,22 @@ def run_name(overrides: Mapping[str, str]) -> str:
 def safe_name(text: str) -> str:
   """Returns a text as a name; different texts have different names."""
   return _name(text, text, is_readable=True)
+
+
+def split_name(split: str) -> str:
+  """Returns a name for what TensorBoard shows of an exact evaluation.
+
+  Args:
+    split: in TFDS's syntax, such as 'test' or 'train[80%:]'.
+
+  Returns:
+    The split, with two dots for a colon: 'train[80%..]'. It is no name of
+    anything else in a run directory.
+  """
+  name = split.replace(':', '..')
+  if not _SPLIT.fullmatch(name):
+    name = safe_name(name)
+  return f'{name},exact' if name in _TAKEN else name
 
 
 def _name(text: str, plain: str, *, is_readable: bool) -> str:

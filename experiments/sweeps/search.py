@@ -16,7 +16,7 @@ from typing import Any
 
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
-from experiments.rundir import run_dir
+from experiments.rundir import metric_log, run_dir
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import sweep_objective, sweep_plan, sweep_settings
 from experiments.sweeps.sweep_definition import Axis, Definition, Distribution
@@ -145,7 +145,7 @@ class Search:
   def _measured(self, trial: Trial, records: Iterable[Record]) -> bool:
     if self._settings.pruner == 'none':
       return True
-    metric = self._settings.pruning_metric or sweep_objective.SAMPLED.get(
+    metric = self._settings.pruning_metric or metric_log.SAMPLED.get(
       self._settings.objective,
       'metrics/CrossEntropyLoss'
       if self._settings.is_minimized

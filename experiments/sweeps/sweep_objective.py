@@ -11,11 +11,6 @@ from experiments.rundir import metric_log, run_dir
 from experiments.sweeps.sweep_plan import Trial
 from experiments.sweeps.sweep_settings import Settings
 
-# Of the sampled evaluation, what is most like a metric of the exact one.
-SAMPLED = {
-  'accuracy': 'metrics/Accuracy',
-  'cross_entropy': 'metrics/CrossEntropyLoss',
-}
 _ON_A_PART = "--gin_bindings=\"SPLITS=('train[:80%]', 'train[80%:]')\""
 
 
@@ -57,12 +52,15 @@ def check(config: gin_config.Config, settings: Settings) -> None:
   Raises:
     UserError: the objective is not measured on the validation split.
   """
-  if len(read_splits(config)) == 3 and settings.objective not in SAMPLED:
+  if (
+    len(read_splits(config)) == 3
+    and settings.objective not in metric_log.SAMPLED
+  ):
     raise UserError(
       f'sweep.objective: a search goes by the validation split, the second of '
       f'three SPLITS, on which {settings.objective} is not measured. Choose '
-      f'{" or ".join(map(repr, SAMPLED))}, or evaluate on a part of train: '
-      f'{_ON_A_PART}'
+      f'{" or ".join(map(repr, metric_log.SAMPLED))}, or evaluate on a part of '
+      f'train: {_ON_A_PART}'
     )
 
 
@@ -83,7 +81,7 @@ def value(
   config = trial.config
   if len(read_splits(config)) < 3:
     return run.metrics.get(settings.objective)
-  name = SAMPLED.get(settings.objective)
+  name = metric_log.SAMPLED.get(settings.objective)
   records = metric_log.read_records(run_dir.RunDir(trial.path).metrics)
   values = [
     record.value

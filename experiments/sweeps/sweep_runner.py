@@ -142,7 +142,9 @@ class Runner:
     self._note(trial, run_dir.RUNNING)
     self._has_changed = True
     self._display.started(trial)
-    self._executor.start(Task(trial.key, trial.config, trial.path))
+    self._executor.start(
+      Task(trial.key, trial.config, trial.path, tuple(trial.values))
+    )
 
   def _handle(self, event: Event) -> None:
     trial = self._running.get(event.key)
@@ -239,7 +241,9 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
     with tensorboard.EventWriter(directory.root) as writer:
       if not run:
         writer.session_start(
-          tensorboard.run_hparams(trial.config.macros, trial.config.overrides),
+          tensorboard.run_hparams(
+            trial.config.macros, trial.config.overrides, trial.values
+          ),
           start_time=time.time(),
         )
       writer.session_end(run_dir.FAILED, end_time=time.time())

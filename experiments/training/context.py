@@ -77,6 +77,8 @@ class RunContext:
       with every call of a compiled program.
     on_records: told of each group of new records, and first of those from
       before; what it raises ends the run.
+    hparams: names of what the sweep tries that the run is a trial of; None of a
+      run by itself.
     stop_signal: entered where a signal must wait for a checkpoint; a signal
       ends the run.
   """
@@ -86,4 +88,5 @@ class RunContext:
     lambda step, n_steps, loss: None
   )
   on_records: Callable[[list[Record]], None] = lambda records: None
+  hparams: tuple[str, ...] | None = None
   stop_signal: StopSignal = dataclasses.field(default_factory=StopSignal)

@@ -18,6 +18,13 @@ STATUSES = {
   'pruned': 'STATUS_FAILURE',
 }
 
+# What TensorBoard shows of metrics of run.json, beside sampled ones.
+EXACT = {
+  'accuracy': 'Accuracy',
+  'cross_entropy': 'CrossEntropyLoss',
+  'macro_f1': 'macro_f1',
+}
+
 
 @pytest.fixture(scope='module')
 def logdir(launcher, tmp_path_factory):
@@ -91,7 +98,9 @@ def test_session_groups_are_what_run_json_says(logdir, runs, load_fast):
     finished = [n for n, run in runs.items() if run.status == 'finished']
     board.wait_until(
       lambda: all(
-        any('exact/accuracy' in name for name in metric_values(groups()[n]))
+        any(
+          'test/metrics/Accuracy' in name for name in metric_values(groups()[n])
+        )
         for n in finished
       )
     )
@@ -101,35 +110,42 @@ def test_session_groups_are_what_run_json_says(logdir, runs, load_fast):
       session = found[name]['sessions'][0]
       assert session['status'] == STATUSES[run.status], name
       values = hparams(found[name])
-      assert values['LEARNING_RATE'] == float(run.bindings['LEARNING_RATE'])
-      assert values['SEED'] == float(run.bindings['SEED'])
+      # What its sweep tries, and nothing else.
+      tried = read_json(run.path.parent / 'sweep.json')['definition'][0]
+      assert values == {
+        key: pytest.approx(float(run.bindings[key])) for key in tried
+      }
       shown = metric_values(found[name])
-      for metric in ('accuracy', 'cross_entropy', 'macro_f1'):
+      for metric, tag in EXACT.items():
         if metric in run.metrics:
-          assert shown[f'test/exact/{metric}'] == pytest.approx(
+          assert shown[f'test/metrics/{tag}'] == pytest.approx(
             run.metrics[metric], rel=1e-6
           )
         else:
-          assert f'test/exact/{metric}' not in shown
+          assert f'test/metrics/{tag}' not in shown
     # Hyper-parameters are there before a trial has ended.
     (running,) = (n for n, run in runs.items() if run.status == 'running')
-    assert hparams(found[running])['MODEL'] == '@mean_embedding'
+    assert hparams(found[running]) == {'LEARNING_RATE': pytest.approx(0.03)}
     assert 'eval/metrics/Accuracy' in metric_values(found[running])
     by_rate = board.session_groups(
       {'hparam': 'LEARNING_RATE', 'order': 'ORDER_ASC'}
     )
-    rates = [hparams(group)['LEARNING_RATE'] for group in by_rate]
+    rates = [
+      hparams(group)['LEARNING_RATE']
+      for group in by_rate
+      if 'LEARNING_RATE' in hparams(group)
+    ]
     assert rates == sorted(rates)
     by_accuracy = board.session_groups(
       {
-        'metric': {'group': 'test', 'tag': 'exact/accuracy'},
+        'metric': {'group': 'test', 'tag': 'metrics/Accuracy'},
         'order': 'ORDER_DESC',
       }
     )
     accuracies = [
-      metric_values(group)['test/exact/accuracy']
+      metric_values(group)['test/metrics/Accuracy']
       for group in by_accuracy
-      if 'test/exact/accuracy' in metric_values(group)
+      if 'test/metrics/Accuracy' in metric_values(group)
     ]
     assert accuracies == sorted(accuracies, reverse=True)
 
@@ -152,10 +168,28 @@ def test_the_hparams_page_has_a_row_for_every_trial(logdir, runs, tmp_path):
       [
         f'Number of matching session groups: {len(runs)}',
         *runs,
-        'test.exact/accuracy',
+        'test.metrics/Accuracy',
       ],
     )
     live_browser.save_picture(browser, tmp_path / 'hparams.png')
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+  bool(live_browser.missing()),
+  reason='not installed: ' + ' and '.join(live_browser.missing()),
+)
+def test_the_first_page_opens_on_curves(logdir, runs):
+  with (
+    live_tensorboard.LiveTensorBoard(logdir, load_fast=True) as board,
+    live_browser.open_browser() as browser,
+  ):
+    board.wait_until(lambda: len(board.session_groups()) == len(runs))
+    browser.get(board.url)
+    names = ['/Accuracy', '/CrossEntropyLoss', 'training', 'visuals']
+    shown = live_browser.wait_for_text(browser, names)
+  places = [shown.index(name) for name in names]
+  assert places == sorted(places)
 
 
 def test_sweep_json_is_beside_the_runs_and_no_run(logdir, runs):

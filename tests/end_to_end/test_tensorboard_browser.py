@@ -39,7 +39,7 @@ def board(tmp_path_factory):
         writer.scalars({'metrics/CrossEntropyLoss': 1 / step}, step)
     if accuracy:
       with tensorboard.EventWriter(directory / 'test') as writer:
-        writer.scalars({'exact/accuracy': accuracy}, 5)
+        writer.scalars({'metrics/Accuracy': accuracy}, 5)
   with live_tensorboard.LiveTensorBoard(logdir, load_fast=True) as result:
     result.wait_until(lambda: len(result.get('runs')) == 4 + 4 + 2)
     yield result
@@ -55,7 +55,7 @@ def test_hparams_page_has_a_row_for_every_run(board, browser, tmp_path):
   live_browser.open_tab(browser, board.url, 'hparams')
   shown = live_browser.wait_for_text(
     browser,
-    [*RUNS, 'Number of matching session groups: 4', 'test.exact/accuracy'],
+    [*RUNS, 'Number of matching session groups: 4', 'test.metrics/Accuracy'],
   )
   rows = shown[shown.index('Show Metrics') :].splitlines()
   # The row of the unfinished run: hyper-parameters that only it has, and a

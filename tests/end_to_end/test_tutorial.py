@@ -225,7 +225,7 @@ def take_pictures(directory, pictures):
     _save(browser, pictures / 'tutorial_mistakes.png')
     browser.set_window_size(1500, 760)
     for tab, arguments, sweep, shown in (
-      ('hparams', '', 'tune', ['LEARNING_RATE=0.03', 'test.exact/accuracy']),
+      ('hparams', '', 'tune', ['LEARNING_RATE=0.03', 'metrics/Accuracy']),
       (
         'scalars',
         '&tagFilter=CrossEntropyLoss&regexInput=/eval&_smoothingWeight=0',

@@ -73,12 +73,23 @@ class Parser(html.parser.HTMLParser):
     self.texts.append(data)
 
 
+def render(evaluation, mistakes, split='train[80%:]'):
+  return mistakes_page.mistakes_html(
+    evaluation, mistakes, dataset='bbc_news:1.0.0', split=split
+  )
+
+
 def parsed(*mistakes, evaluation=THREE):
-  return Parser(mistakes_page.mistakes_html(evaluation, mistakes))
+  return Parser(render(evaluation, mistakes))
+
+
+def test_what_it_is_of_is_called_by_its_name():
+  shown = ''.join(parsed().texts)
+  assert 'Accuracy 0.6471 on bbc_news:1.0.0, split train[80%:].' in shown
 
 
 def test_pairs_are_counted_the_commonest_first():
-  page = mistakes_page.mistakes_html(THREE, [])
+  page = render(THREE, [])
   assert '<h1>6 of 17 examples classified wrongly</h1>' in page
   rows = re.findall(r'<tr><td>(.*?)</td></tr>', page)
   assert [re.sub(r'<[^>]*>+', ' ', row).split() for row in rows] == [
@@ -110,7 +121,7 @@ def test_a_long_text_unfolds_and_loses_nothing():
 
 
 def test_an_endless_text_is_cut():
-  page = mistakes_page.mistakes_html(THREE, [mistake('x' * 10**6)])
+  page = render(THREE, [mistake('x' * 10**6)])
   assert len(page) < 20_000
   assert '…' in page
 
@@ -177,7 +188,7 @@ def test_a_browser_shows_the_page_and_runs_nothing(tmp_path):
   long_text = 'Rates rise again. ' * 60
   path = tmp_path / 'mistakes.html'
   path.write_text(
-    mistakes_page.mistakes_html(
+    render(
       evaluation,
       [mistake(HOSTILE, predicted=HOSTILE), mistake(long_text, confidence=0.6)],
     )

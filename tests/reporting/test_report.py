@@ -62,6 +62,8 @@ def write(directory, evaluation, **options):
   return report.write_report(
     directory,
     evaluation=evaluation,
+    dataset='bbc_news:1.0.0',
+    split='test',
     calibrated=calibration.Calibration(
       np.array([0, 4]), np.array([np.nan, 0.75]), np.array([np.nan, 0.5])
     ),

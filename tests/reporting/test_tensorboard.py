@@ -140,9 +140,15 @@ def test_hparam_values():
 
 def test_run_hparams_are_values_and_not_their_text():
   hparams = tensorboard.run_hparams(
-    {'LEARNING_RATE': 0.003, 'MODEL': '@mean_embedding'},
+    {
+      'LEARNING_RATE': 0.003,
+      'MODEL': '@mean_embedding',
+      'N_STEPS': 2000,
+      'DROPOUT': 0.5,
+    },
     {
       'LEARNING_RATE': '0.003',
+      'DROPOUT': '0.5',
       'Adam.b1': '0.8',
       'TrainTask.loss_layer': '@CrossEntropyLoss',
       'multifactor.factors': "'constant * linear_warmup'",
@@ -151,9 +157,20 @@ def test_run_hparams_are_values_and_not_their_text():
   assert hparams == {
     'LEARNING_RATE': 0.003,
     'MODEL': '@mean_embedding',
+    'DROPOUT': 0.5,
     'Adam.b1': 0.8,
     'TrainTask.loss_layer': '@CrossEntropyLoss',
     'multifactor.factors': 'constant * linear_warmup',
+  }
+
+
+def test_the_hparams_of_a_trial_are_what_its_sweep_tries():
+  macros = {'LEARNING_RATE': 0.003, 'SEED': 1, 'N_STEPS': 10, 'MODEL': '@mean'}
+  overrides = {'N_STEPS': '10', 'LEARNING_RATE': '0.003', 'Adam.b1': '0.8'}
+  names = ('LEARNING_RATE', 'Adam.b1')
+  assert tensorboard.run_hparams(macros, overrides, names) == {
+    'LEARNING_RATE': 0.003,
+    'Adam.b1': 0.8,
   }
 
 

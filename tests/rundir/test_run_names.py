@@ -218,3 +218,29 @@ def test_a_plain_word_is_a_reference_where_gin_wants_one():
       f'{short}.{name}' for name, spec in parameters.items() if accepts(spec)
     }
   assert expected == run_names.REFERENCES
+
+
+@pytest.mark.parametrize(
+  ('split', 'name'),
+  [
+    ('test', 'test'),
+    ('validation', 'validation'),
+    ('train[80%:]', 'train[80%..]'),
+    ('train[:-20%]', 'train[..-20%]'),
+    ('train', 'train,exact'),
+    ('eval', 'eval,exact'),
+  ],
+)
+def test_an_exact_evaluation_is_called_by_its_split(split, name):
+  assert run_names.split_name(split) == name
+
+
+@hypothesis.given(
+  strategies.lists(strategies.text(max_size=20), unique=True, max_size=5)
+)
+def test_different_splits_have_different_names(splits):
+  names = {run_names.split_name(split) for split in splits}
+  assert len(names) == len(splits)
+  for name in names:
+    assert re.fullmatch(r'[\w.,%()\[\]=-]+', name, re.ASCII)
+    assert name.strip('.')

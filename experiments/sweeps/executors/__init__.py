@@ -19,11 +19,13 @@ class Task:
     key: names it in events.
     config: what to train.
     path: its run directory, the same for all machines.
+    names: of what the sweep tries.
   """
 
   key: str
   config: gin_config.Config
   path: pathlib.Path
+  names: tuple[str, ...] | None = None
 
   @property
   def n_threads(self) -> int:

@@ -55,6 +55,7 @@ def run(
         keep=shared.of(structure(task.config.text)),
         on_progress=progress.seldom(on_progress),
         on_records=on_records,
+        hparams=task.names,
       )
       results = runs.train(resolved, task.path, context=context)
       print(format_run(results, resolved.evaluation))

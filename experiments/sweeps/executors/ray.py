@@ -6,6 +6,7 @@ common; the data caches are each machine's own.
 """
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -123,7 +124,7 @@ class RayExecutor:
 
   def start(self, task: Task) -> None:
     """See `Executor`."""
-    absolute = Task(task.key, task.config, task.path.absolute())
+    absolute = dataclasses.replace(task, path=task.path.absolute())
     attempt = self._attempt
     if task.n_threads != threads.chosen():
       # Of a run that goes on; it needs a process that starts with them.
