@@ -12,10 +12,10 @@ from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.datasets import source as datasets
 from experiments.foundation import cache, plain_text
-from experiments.pipeline import data, runs
+from experiments.pipeline import data, more_steps, runs
 from experiments.pipeline.models import Models
 from experiments.reporting import text_plot
-from experiments.rundir import checkpoints, run_dir
+from experiments.rundir import run_dir
 from experiments.text import tokenization as texts
 
 _MOST_LABELS = 20
@@ -59,7 +59,7 @@ def _state(experiment: Experiment, output_dir: pathlib.Path) -> str:
   if runs.is_finished(directory, experiment.config):
     return 'finished before, so there is nothing to do'
   run_dir.check_writable(output_dir)
-  steps = checkpoints.Checkpoints(directory.checkpoints).steps()
+  steps = more_steps.usable_steps(directory, experiment)
   return f'goes on from step {steps[-1]}' if steps else 'new'
 
 

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from experiments.config import gin_config
+from experiments.pipeline import more_steps
 from experiments.rundir.checkpoints import Checkpoint, ForeignError
 
 CONFIG, VOCABULARY, LABELS, DATA = 'config', 'vocabulary', 'labels', 'data'
@@ -44,7 +45,8 @@ def check(checkpoint: Checkpoint, now: Mapping[str, str]) -> None:
     now: see `identity`; what the checkpoint does not say is not compared.
 
   Raises:
-    ForeignError: they differ in more than where things are.
+    ForeignError: they differ in more than where things are, and it is not a run
+      to which steps were added.
   """
   if not checkpoint.identity:
     logging.info(
@@ -57,7 +59,7 @@ def check(checkpoint: Checkpoint, now: Mapping[str, str]) -> None:
     differing = ''
     if what == CONFIG and was != is_now:
       names = _differing_names(was, is_now)
-      if not names:
+      if not names or _is_shorter(was, is_now):
         continue
       differing = f', which differs in {", ".join(names)}'
     if was != is_now:
@@ -66,6 +68,12 @@ def check(checkpoint: Checkpoint, now: Mapping[str, str]) -> None:
         f'{what} that the run directory has now{differing}.\n'
         'Put that back from a copy, or train again in another directory.'
       )
+
+
+def _is_shorter(was: str, is_now: str) -> bool:
+  """Tells whether it is of a run that has since been given more steps."""
+  added = more_steps.find_added(was, is_now)
+  return added is not None and not added.dependent
 
 
 def _differing_names(was: str, is_now: str) -> list[str]:

@@ -16,6 +16,7 @@ from experiments.foundation.errors import EndOfRun, UserError
 from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.pipeline import (
   loops,
+  more_steps,
   run_config,
   run_evaluation,
   saved_model,
@@ -67,7 +68,7 @@ def train(
   models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
   _check_model(models)
   start = None
-  if not checkpoints.Checkpoints(directory.checkpoints).steps():
+  if not more_steps.usable_steps(directory, experiment):
     start = warm_start.load(
       experiment, data=data, models=models, trust=trust_init_from
     )
@@ -148,7 +149,9 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
     config: the experiment.
 
   Raises:
-    UserError: the directory holds a run with another config, or other files.
+    UserError: the directory holds a run with another config, or other files. A
+      run of fewer steps can go on, if its steps do not depend on which is the
+      last.
   """
   if not directory.config.is_file():
     if not directory.is_free():
@@ -157,10 +160,12 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
         'has no config.gin). Choose another directory.'
       )
     return False
-  differences = gin_config.differences(
-    directory.config.read_text(encoding='utf-8-sig', errors='replace'),
-    config.text,
-  )
+  text = directory.config.read_text(encoding='utf-8-sig', errors='replace')
+  differences = gin_config.differences(text, config.text)
+  added = more_steps.find_added(text, config.text)
+  if differences and added:
+    more_steps.check(directory, added)
+    return False
   if differences:
     raise UserError(
       f'--output_dir={directory.path} holds a run with another config:\n'
@@ -211,6 +216,7 @@ def _start_run(
         'was started, so it cannot go on.\nPut it back, choose another '
         '--output_dir, or remove this one.'
       )
+  more_steps.prepare(directory, experiment)
   # First, so that a directory with a config has all that the config needs.
   directory.store_vocabulary(data.vocabulary.path)
   directory.write_run(

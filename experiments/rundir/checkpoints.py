@@ -118,11 +118,15 @@ class Checkpoints:
       checkpoint = checkpoint._replace(identity=self._identity)
     parts = checkpoint_file.encode(checkpoint, best)
     self._file(checkpoint.step).write(*parts)
-    self.best = best
-    self._clean_up(checkpoint.step)
-    for step in self.steps():
-      if step > checkpoint.step:
-        self._file(step).unlink(missing_ok=True)
+    before, self.best = self.best, best
+    self._clean_up(checkpoint.step, before)
+    self.remove_after(checkpoint.step)
+
+  def remove_after(self, step: int) -> None:
+    """Removes the files of later steps."""
+    for later in self.steps():
+      if later > step:
+        self._file(later).unlink(missing_ok=True)
 
   def load(self, step: int) -> Checkpoint:
     """Reads and verifies one checkpoint.
@@ -189,8 +193,18 @@ class Checkpoints:
     """Does what `load_newest` does, and removes what a killed save left."""
     checkpoint = self.load_newest()
     if checkpoint is not None:
-      self._clean_up(checkpoint.step)
+      self._clean_up(checkpoint.step, self._best_before(checkpoint.step))
     return checkpoint
+
+  def _best_before(self, step: int) -> Best | None:
+    """Returns the best of the checkpoint before one, if that is another."""
+    older = [each for each in self.steps() if each < step]
+    if not older or self.best is None or self.best.step != step:
+      return None
+    try:
+      return self._load(older[-1])[1]
+    except DamagedError:
+      return None
 
   def _best_with(self, checkpoint: Checkpoint) -> Best | None:
     value = checkpoint.metrics.get(self.best_metric or '')
@@ -200,11 +214,17 @@ class Checkpoints:
       return self.best
     return Best(checkpoint.step, float(value))
 
-  def _clean_up(self, newest: int) -> None:
-    """Removes the old but for the best, and what was never finished."""
+  def _clean_up(self, newest: int, before: Best | None) -> None:
+    """Removes the old but for the best, and what was never finished.
+
+    Args:
+      newest: the step of the newest.
+      before: the best of the one before, which a run may go on from.
+    """
+    bests = {best.step for best in (self.best, before) if best is not None}
     past = [step for step in self.steps() if step <= newest]
     for step in past[: -self._keep]:
-      if self.best is None or step != self.best.step:
+      if step not in bests:
         self._file(step).unlink(missing_ok=True)
     self._directory.remove_unfinished(_PATTERN.fullmatch)
 

@@ -8,7 +8,6 @@ import sys
 import numpy as np
 import pytest
 
-from experiments.backend import jax_setup
 from experiments.config import experiment, gin_config
 from experiments.pipeline import data, prediction, run_config, runs, saved_model
 from experiments.rundir import run_dir
@@ -38,15 +37,8 @@ TEXTS = ['The striker scored twice.', 'Shares fell after the report.', 'Vote!']
 def place(launcher, trained):
   """This process, with the data and the caches of the launcher's."""
   del trained
-  with pytest.MonkeyPatch.context() as patch:
-    for name in ('TRAX_EXPERIMENTS_CACHE', 'TFDS_DATA_DIR'):
-      patch.setenv(name, launcher.env[name])
-    patch.chdir(launcher.cwd)
-    jax_setup.start_jax(cache_dir=launcher.cwd / 'cache')
-    yield launcher.cwd
-  import jax
-
-  jax.config.update('jax_compilation_cache_dir', None)
+  with launcher.in_process() as cwd:
+    yield cwd
 
 
 def resolve(name, *more):
