@@ -51,11 +51,16 @@ def check(*bindings):
 
 
 def models():
+  """Returns those of the framework and of trax, not of other tests."""
   configurables.register()
   return [
     configurables.short(selector)
     for selector in configurables.names()
-    if {*schema.SET_FOR_MODELS} <= {*configurables.signature(selector).defaults}
+    if configurables.function_of(selector).__module__.startswith(
+      ('experiments.', 'trax.')
+    )
+    and {*schema.SET_FOR_MODELS}
+    <= {*configurables.signature(selector).defaults}
   ]
 
 
