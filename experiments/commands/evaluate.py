@@ -4,22 +4,26 @@ import pathlib
 
 from absl import flags
 
-from experiments.pipeline import runs
+from experiments.pipeline import asked_evaluation
 from experiments.reporting import report
-from experiments.rundir import run_dir
 
 
 def run(values: flags.FlagValues) -> None:
-  """Evaluates a run again, and shows what came of it.
+  """Evaluates a run again, or on other data, and shows what came of it.
 
   Args:
     values: the flags.
 
   Raises:
-    UserError: as `runs.evaluate`.
+    UserError: as `asked_evaluation.evaluate`.
   """
-  output_dir = pathlib.Path(values.output_dir)
-  results = runs.evaluate(output_dir, allow_import=values.allow_import)
-  print(report.format_results(results.evaluation, results.examples))
-  path = run_dir.RunDir(output_dir).report
-  print(f'\nEvaluated at step {results.step}: {path}')
+  results = asked_evaluation.evaluate(
+    pathlib.Path(values.output_dir),
+    split=values.split,
+    gin_bindings=values.gin_bindings,
+    allow_import=values.allow_import,
+  )
+  if values.split or values.gin_bindings:
+    print(f'{results.dataset}, {results.split}')
+  print(report.format_results(*results.measured))
+  print(f'\nEvaluated at step {results.step}: {results.path}')

@@ -16,7 +16,8 @@ flags.DEFINE_multi_string(
 flags.DEFINE_multi_string(
   'gin_bindings',
   [],
-  "A binding that overrides the files'. --gin_bindings='LEARNING_RATE=0.003'",
+  "A binding that overrides the files'; eval, predict: other data. "
+  "--gin_bindings='LEARNING_RATE=0.003'",
 )
 flags.DEFINE_multi_string(
   'gin_search_paths',
@@ -38,6 +39,12 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_string(
   'input', None, 'predict: texts, or - for stdin. --input=articles.txt'
+)
+flags.DEFINE_string(
+  'split',
+  None,
+  "eval, predict: which rows of the run's data, or of those that "
+  "--gin_bindings=DATASET names. --split='train[80%:]'",
 )
 flags.DEFINE_string(
   'source', None, 'prepare: CSV of AG News. --source=ag_news_csv.tar.gz'
@@ -127,7 +134,7 @@ flags.DEFINE_bool('version', False, 'Show versions, and stop. --version')
 _NEEDED = {
   'train': ('gin_file',),
   'eval': ('output_dir',),
-  'predict': ('output_dir', 'input'),
+  'predict': ('output_dir',),
   'prepare': ('source', 'gin_file'),
   'compare': ('output_dir',),
 }
@@ -139,6 +146,7 @@ _NO_PATHS = (
   'gin_bindings',
   'objective',
   'ray_address',
+  'split',
   'sweep',
 )
 _OF_SWEEPS = (
@@ -151,9 +159,10 @@ _OF_SWEEPS = (
 )
 _MODES_OF = {
   'gin_file': ('train', 'prepare'),
-  'gin_bindings': ('train', 'prepare'),
+  'gin_bindings': ('train', 'eval', 'predict', 'prepare'),
   'gin_search_paths': ('train', 'prepare'),
   'input': ('predict',),
+  'split': ('eval', 'predict'),
   'source': ('prepare',),
   'dry_run': ('train',),
   'trust_init_from': ('train',),
@@ -174,7 +183,11 @@ def check_flags() -> None:
     UserError: one is missing, has no effect, or cannot be a path.
   """
   mode = FLAGS.mode
-  for flag in _NEEDED[mode]:
+  needed = _NEEDED[mode]
+  asks_of_data = FLAGS.split is not None or bool(FLAGS.gin_bindings)
+  if mode == 'predict' and not asks_of_data:
+    needed += ('input',)
+  for flag in needed:
     if not FLAGS[flag].value:
       # absl adds a line to the help of a flag that may be repeated.
       example = FLAGS[flag].help.partition(';\n')[0].rpartition(' --')[2]
@@ -197,6 +210,11 @@ def check_flags() -> None:
     what = '--dry_run' if FLAGS.dry_run else f'--mode={mode}'
     raise UserError(
       f'stdout is closed, and {what} only prints. Give it a file or a pipe.'
+    )
+  if FLAGS.input is not None and asks_of_data:
+    raise UserError(
+      '--input does not go with --split and --gin_bindings, which name a data '
+      'set. Give one of them.'
     )
   if FLAGS.trust_init_from and FLAGS.sweep:
     raise UserError(

@@ -6,7 +6,7 @@ import os
 import pathlib
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -23,7 +23,12 @@ from experiments.config.experiment import BucketConfig, Experiment
 from experiments.evaluation import inference
 from experiments.foundation import cache, json_text, terminal
 from experiments.foundation.errors import UserError
-from experiments.pipeline import prediction, run_config, saved_model
+from experiments.pipeline import (
+  asked_data,
+  prediction,
+  run_config,
+  saved_model,
+)
 from experiments.pipeline.data import run_vocabulary
 from experiments.rundir import run_dir
 from experiments.text import tokenization
@@ -40,19 +45,48 @@ _HINTS = {
 
 
 def run(values: flags.FlagValues) -> None:
-  """Does what `predict` does, as the flags say.
+  """Does what `predict` or `predict_data` does, as the flags say.
 
   Args:
     values: the flags.
 
   Raises:
-    UserError: as `predict`.
+    UserError: as those.
   """
-  predict(
-    pathlib.Path(values.output_dir),
-    values.input,
-    allow_import=values.allow_import,
+  output_dir = pathlib.Path(values.output_dir)
+  if values.input is None:
+    predict_data(
+      output_dir,
+      split=values.split,
+      gin_bindings=values.gin_bindings,
+      allow_import=values.allow_import,
+    )
+  else:
+    predict(output_dir, values.input, allow_import=values.allow_import)
+
+
+class _Model(NamedTuple):
+  """What answers."""
+
+  experiment: Experiment
+  classifier: inference.Classifier
+  vocabulary: tokenization.Vocabulary
+  labels: list[str]
+
+  def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
+    return answer(questions, *self)
+
+
+def _load(directory: run_dir.RunDir, allow_import: Collection[str]) -> _Model:
+  experiment = run_config.load_experiment(directory, allow_import)
+  jax_setup.start_jax(
+    cache_dir=cache.cache_dir(), n_threads=directory.n_threads
   )
+  vocabulary = run_vocabulary(experiment, directory)
+  classifier, _ = saved_model.load_classifier(
+    experiment, directory, vocabulary=vocabulary
+  )
+  return _Model(experiment, classifier, vocabulary, directory.read_labels())
 
 
 def predict(
@@ -77,25 +111,17 @@ def predict(
   """
   directory = run_dir.RunDir(output_dir).existing()
   with _open(input_path) as descriptor:
-    experiment = run_config.load_experiment(directory, allow_import)
-    jax_setup.start_jax(
-      cache_dir=cache.cache_dir(), n_threads=directory.n_threads
-    )
-    vocabulary = run_vocabulary(experiment, directory)
-    classifier, _ = saved_model.load_classifier(
-      experiment, directory, vocabulary=vocabulary
-    )
-    labels = directory.read_labels()
-    text_keys = experiment.data.keys[:-1]
+    model = _load(directory, allow_import)
+    data = model.experiment.data
     n_lines = n_errors = n_misread = 0
     format_: Format | None = None
     for lines in line_reader.read_lines(descriptor):
       format_ = format_ or find_format(input_path, lines)
       questions = [
-        read_question(line, format_, text_keys, experiment.data.text_separator)
+        read_question(line, format_, data.keys[:-1], data.text_separator)
         for line in lines
       ]
-      answers = answer(questions, experiment, classifier, vocabulary, labels)
+      answers = model.answer(questions)
       terminal.print_data(''.join(map(render_answer, questions, answers)))
       n_lines += len(lines)
       n_errors += sum('error' in each for each in answers)
@@ -105,6 +131,57 @@ def predict(
     raise UserError(
       f'--input={input_path}: {n_errors} of {n_lines} lines could not be '
       f"classified; their answers have an 'error'.{hint}"
+    )
+
+
+def predict_data(
+  output_dir: pathlib.Path,
+  *,
+  split: str | None,
+  gin_bindings: Sequence[str],
+  allow_import: Collection[str],
+) -> None:
+  """Classifies the rows of a data set; prints a JSON object for each, in order.
+
+  As `predict`, and with the class of the row as 'expected' where it has one: a
+  file of the user's own may lack the column of KEYS.
+
+  Args:
+    output_dir: a run directory with a checkpoint.
+    split: as --split.
+    gin_bindings: as --gin_bindings.
+    allow_import: as --allow_import.
+
+  Raises:
+    UserError: the directory or the data will not do, or some rows could not be
+      classified; how many is in the message.
+  """
+  directory = run_dir.RunDir(output_dir).existing()
+  experiment = run_config.load_experiment(directory, allow_import)
+  asked = asked_data.read_asked(
+    experiment, split=split, gin_bindings=gin_bindings
+  )
+  rows = asked_data.open_rows(
+    asked, cache_dir=cache.cache_dir(), needs_label=False
+  )
+  model = _load(directory, allow_import)
+  n_rows = n_errors = 0
+  for batch in rows.batches:
+    questions = [
+      Question(None, each.text, each.bad.reason if each.bad else '')
+      for each in batch
+    ]
+    answers = model.answer(questions)
+    for each, found in zip(batch, answers, strict=True):
+      if each.label:
+        found['expected'] = each.label
+    terminal.print_data(''.join(map(render_answer, questions, answers)))
+    n_rows += len(batch)
+    n_errors += sum('error' in each for each in answers)
+  if n_errors:
+    raise UserError(
+      f'{rows.dataset}, {rows.split}: {n_errors} of {n_rows} rows could not be '
+      "classified; their answers have an 'error'."
     )
 
 

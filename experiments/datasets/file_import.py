@@ -61,7 +61,7 @@ def import_files(
       or the cache cannot be written.
   """
   layout = find_layout(path, options.keys)
-  _check_columns(path, layout, options)
+  check_columns(path, layout, options)
   identity = {
     'version': _FORMAT_VERSION,
     'content': _content_hash(layout),
@@ -103,11 +103,28 @@ def file_stamps(path: pathlib.Path) -> list[list[Any]]:
   return [[str(f), s.st_size, s.st_mtime_ns] for f, s in statistics]
 
 
-def _check_columns(
-  path: pathlib.Path, layout: Layout, options: ImportOptions
+def check_columns(
+  path: pathlib.Path,
+  layout: Layout,
+  options: ImportOptions,
+  *,
+  needs_label: bool = True,
 ) -> None:
+  """Checks that a file has the columns that are read of it.
+
+  Args:
+    path: what `DATASET` names.
+    layout: how it is read.
+    options: what of it is read.
+    needs_label: whether the label's must be there, too.
+
+  Raises:
+    UserError: one is missing.
+  """
   for column in options.columns:
-    if column in layout.columns:
+    if column in layout.columns or (
+      column == options.keys[-1] and not needs_label
+    ):
       continue
     macro = 'SPLIT_BY' if column == options.split_by else 'KEYS'
     has = ', '.join(map(repr, layout.columns[:20])) or 'none'
@@ -178,7 +195,7 @@ def _build(
   logging.info('Importing %s (%s)', path, layout.described())
   survey = survey_rows(layout, options)
   if survey.bad and not options.skip_bad_rows:
-    raise UserError(_refusal(path, survey))
+    raise UserError(refusal(path, survey))
   names = _sorted_labels(survey.totals)
   if len(names) < 2:
     found = f'only {names[0]!r}' if names else 'no row that will do'
@@ -192,10 +209,7 @@ def _build(
   _write_metadata(name, options, names, sizes, directory)
   if survey.bad:
     logging.warning(
-      '%s: %s left out; they are in %s',
-      path.name,
-      _counted(survey.bad),
-      cache_path / _BAD_ROWS,
+      '%s; they are in %s', left_out(path, survey), cache_path / _BAD_ROWS
     )
   return {'n_bad': survey.bad.total(), 'labels': names}
 
@@ -220,12 +234,18 @@ def _shown_rows(survey: Survey) -> str:
   return lines + (f'\n  and {n_more:,} more' if n_more else '')
 
 
-def _refusal(path: pathlib.Path, survey: Survey) -> str:
+def refusal(path: pathlib.Path, survey: Survey) -> str:
+  """Says which rows will not do, and what to do about them."""
   return (
     f'DATASET {str(path)!r}: {_counted(survey.bad)} will not do:'
     f'{_shown_rows(survey)}\n'
     'Put them right, or bind SKIP_BAD_ROWS = True to leave them out.'
   )
+
+
+def left_out(path: pathlib.Path, survey: Survey) -> str:
+  """Says how many rows are left out, and why."""
+  return f'{path.name}: {_counted(survey.bad)} left out'
 
 
 def _log_shares(path: pathlib.Path, survey: Survey, names: list[str]) -> None:

@@ -142,9 +142,20 @@ def survey_rows(layout: Layout, options: ImportOptions) -> Survey:
 
 
 def read_content(
-  row: Row, layout: Layout, options: ImportOptions
+  row: Row,
+  layout: Layout,
+  options: ImportOptions,
+  *,
+  needs_label: bool = True,
 ) -> Content | Bad:
-  """Returns what a row holds, or why it will not do."""
+  """Returns what a row holds, or why it will not do.
+
+  Args:
+    row: as it was read.
+    layout: how it was read.
+    options: what of it is read.
+    needs_label: whether it will not do without a label; '' stands for none.
+  """
   if row.values is None:
     if layout.format == 'fasttext':
       return Bad('several labels', f'{row.n_columns} labels, expected one')
@@ -174,7 +185,7 @@ def read_content(
       return Bad('not UTF-8', 'not UTF-8', value)
   if not any(texts):
     return Bad('no text', f'no text in {" or ".join(options.keys[:-1])}')
-  if not label:
+  if not label and needs_label:
     return Bad('no label', f'no label in {options.keys[-1]}')
   if len(label) > _LONGEST_LABEL or len(label.splitlines()) > 1:
     return Bad('a label that is a text', f'the label is {label[:40]!r}…')

@@ -16,7 +16,11 @@ from typing import Any
 from experiments.foundation.errors import UserError
 
 # What the slices are for, by their number.
-_NAMES = {2: ('train', 'test'), 3: ('train', 'validation', 'test')}
+_NAMES = {
+  1: ('test',),
+  2: ('train', 'test'),
+  3: ('train', 'validation', 'test'),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +56,11 @@ def resolve(
     dataset: the data set's name, for messages.
 
   Returns:
-    The slices 'train' and 'test', or of three 'train', 'validation' and 'test'.
+    The slices 'train' and 'test', or of three 'train', 'validation' and 'test';
+    of one 'test', for what is evaluated alone.
 
   Raises:
-    UserError: not two or three slices; a split that does not exist; a
+    UserError: not one to three slices; a split that does not exist; a
       malformed, empty or reversed slice; a row that stands twice in one slice,
       or in two.
   """

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from experiments.evaluation import (
   metrics,
   short_texts,
 )
+from experiments.foundation.directory import Directory
 from experiments.pipeline import prediction
 from experiments.pipeline.data import Data
 from experiments.pipeline.results import Results
@@ -24,6 +26,7 @@ from experiments.reporting import (
   tensorboard,
 )
 from experiments.rundir import metric_log, run_dir, run_names
+from experiments.text import tokenization
 from experiments.training.context import Keep, keep_nothing
 
 _N_SHOWN_PREDICTIONS = 5
@@ -32,6 +35,91 @@ _PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
 _IDS_AT_ONCE = 2**20
 # Where runs of earlier versions have them, whatever the split.
 _OLD_EVENTS = 'test'
+
+
+class Examples(NamedTuple):
+  """What a model is measured on.
+
+  Attributes:
+    dataset: its name, such as 'bbc_news:1.0.0'.
+    split: such as 'test' or 'train[80%:]'.
+    label_names: the classes by name, in the order of the model's outputs.
+    vocabulary: of the model.
+    tokens: token ids and labels.
+  """
+
+  dataset: str
+  split: str
+  label_names: tuple[str, ...]
+  vocabulary: tokenization.Vocabulary
+  tokens: tokenization.Tokens
+
+
+class Measured(NamedTuple):
+  """What came of it.
+
+  Attributes:
+    evaluation: of all examples that are not too long.
+    predictions: some of them.
+  """
+
+  evaluation: metrics.Evaluation
+  predictions: list[report.Prediction]
+
+
+def measure(
+  examples: Examples, *, classifier: inference.Classifier, directory: Directory
+) -> Measured:
+  """Measures a model on every example once, and writes a report.
+
+  Args:
+    examples: what it is measured on.
+    classifier: the model.
+    directory: of the report.
+
+  Raises:
+    UserError: all examples are too long.
+  """
+  tokens, names = examples.tokens, examples.label_names
+  log_probs, kept = classifier.log_probs(tokens)
+  n_dropped = int(np.sum(~kept))
+  if n_dropped:
+    logging.info(
+      '%d %s examples are too long and left out', n_dropped, examples.split
+    )
+  outcome = {
+    'log_probs': log_probs[kept],
+    'targets': np.asarray(tokens.labels)[kept],
+  }
+  evaluation = metrics.evaluate_log_probs(
+    **outcome, label_names=names, n_dropped=n_dropped
+  )
+  _warn_of_padding(classifier, tokens)
+  predictions = [
+    prediction.describe(
+      text=examples.vocabulary.decode(_ids(tokens, i)),
+      log_probs=log_probs[i],
+      label_names=names,
+      n_tokens=len(_ids(tokens, i)),
+      expected=names[int(tokens.labels[i])],
+    )
+    for i in np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
+  ]
+  predicted = outcome['log_probs'].argmax(axis=-1)
+  report.write_report(
+    directory,
+    evaluation=evaluation,
+    dataset=examples.dataset,
+    split=examples.split,
+    calibrated=calibration.calibrate(**outcome),
+    lengths=by_length.accuracy_by_length(
+      lengths=np.asarray(tokens.lengths)[kept],
+      correct=predicted == outcome['targets'],
+    ),
+    mistakes=_worst_mistakes(examples, log_probs, kept),
+    predictions=predictions,
+  )
+  return Measured(evaluation, predictions)
 
 
 def evaluate_run(
@@ -53,48 +141,16 @@ def evaluate_run(
     step: training steps that the model has seen.
     keep: gives what an earlier run has made.
   """
-  log_probs, kept = classifier.log_probs(data.test)
-  n_dropped = int(np.sum(~kept))
-  if n_dropped:
-    logging.info(
-      '%d %s examples are too long and left out',
-      n_dropped,
-      data.source.splits['test'],
-    )
-  outcome = {
-    'log_probs': log_probs[kept],
-    'targets': np.asarray(data.test.labels)[kept],
-  }
-  evaluation = metrics.evaluate_log_probs(
-    **outcome,
-    label_names=data.source.label_names,
-    n_dropped=n_dropped,
-  )
-  _warn_of_padding(classifier, data)
-  shown = np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
-  examples = [
-    prediction.describe(
-      text=data.vocabulary.decode(_ids(data.test, i)),
-      log_probs=log_probs[i],
+  evaluation, examples = measure(
+    Examples(
+      dataset=data.source.full_name,
+      split=data.source.splits['test'],
       label_names=data.source.label_names,
-      n_tokens=len(_ids(data.test, i)),
-      expected=data.source.label_names[int(data.test.labels[i])],
-    )
-    for i in shown
-  ]
-  predicted = outcome['log_probs'].argmax(axis=-1)
-  report.write_report(
-    directory.report,
-    evaluation=evaluation,
-    dataset=data.source.full_name,
-    split=data.source.splits['test'],
-    calibrated=calibration.calibrate(**outcome),
-    lengths=by_length.accuracy_by_length(
-      lengths=np.asarray(data.test.lengths)[kept],
-      correct=predicted == outcome['targets'],
+      vocabulary=data.vocabulary,
+      tokens=data.test,
     ),
-    mistakes=_worst_mistakes(data, log_probs, kept),
-    predictions=examples,
+    classifier=classifier,
+    directory=directory.report,
   )
   if experiment.run.projector:
     _write_projector(experiment, directory, data, classifier, keep)
@@ -156,10 +212,12 @@ def _write_events(
     writer.text('predictions', markdown, step)
 
 
-def _warn_of_padding(classifier: inference.Classifier, data: Data) -> None:
+def _warn_of_padding(
+  classifier: inference.Classifier, tokens: tokenization.Tokens
+) -> None:
   """Says so where the answers to short texts are those of their padding."""
   n_texts, n_changed = padded = short_texts.change_by_padding(
-    classifier, data.test
+    classifier, tokens
   )
   if padded.is_decisive:
     logging.warning(
@@ -173,30 +231,30 @@ def _warn_of_padding(classifier: inference.Classifier, data: Data) -> None:
 
 
 def _worst_mistakes(
-  data: Data, log_probs: np.ndarray, kept: np.ndarray
+  examples: Examples, log_probs: np.ndarray, kept: np.ndarray
 ) -> list[mistakes_page.Mistake]:
   """Returns those in which the model is surest, the surest first.
 
   Args:
-    data: the data of the run.
-    log_probs: float32 [examples, classes] of the test split.
+    examples: what the model is measured on.
+    log_probs: float32 [examples, classes].
     kept: bool [examples], which of them count.
   """
-  targets = np.asarray(data.test.labels)
+  targets = np.asarray(examples.tokens.labels)
   # Where an example does not count, there are NaNs.
   predicted = np.where(kept, log_probs.argmax(axis=-1), targets)
   wrong = np.flatnonzero(predicted != targets)
   order = np.argsort(-log_probs[wrong, predicted[wrong]], kind='stable')
   mistakes = []
   for i in wrong[order][: mistakes_page.MAX_MISTAKES].tolist():
-    ids = _ids(data.test, i)
+    ids = _ids(examples.tokens, i)
     probabilities = np.exp(log_probs[i].astype(np.float64)).clip(max=1)
     mistakes.append(
       mistakes_page.Mistake(
         example=i,
-        text=data.vocabulary.decode(ids),
-        expected=data.source.label_names[int(targets[i])],
-        predicted=data.source.label_names[int(predicted[i])],
+        text=examples.vocabulary.decode(ids),
+        expected=examples.label_names[int(targets[i])],
+        predicted=examples.label_names[int(predicted[i])],
         confidence=float(probabilities[predicted[i]]),
         expected_probability=float(probabilities[targets[i]]),
         n_tokens=len(ids),

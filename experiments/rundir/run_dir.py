@@ -18,7 +18,7 @@ from typing import Any
 from experiments.foundation import json_text, json_types
 from experiments.foundation.directory import Directory, File, read_regular
 from experiments.foundation.errors import UserError
-from experiments.rundir import lock
+from experiments.rundir import lock, run_names
 from experiments.rundir.run_record import (
   DIVERGED,
   FAILED,
@@ -107,6 +107,16 @@ class RunDir:
         evaluation is of.
     """
     return self.root.directory(name)
+
+  def evaluation_of(self, name: str) -> Directory:
+    """Returns the directory of an evaluation on other data than the run's own.
+
+    Args:
+      name: of the data and of the split.
+    """
+    return self.root.directory('evaluations').directory(
+      run_names.split_name(name)
+    )
 
   @property
   def vocabulary(self) -> File:

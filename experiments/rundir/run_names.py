@@ -20,7 +20,15 @@ _DIGEST_LENGTH = 10
 _UNSAFE = re.compile(r'[^A-Za-z0-9_.,=()\[\]-]')
 _SPLIT = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.,%()\[\]-]{0,119}')
 # What is in a run directory, as far as a split might be called so.
-_TAKEN = ('checkpoints', 'eval', 'plugins', 'predictions', 'report', 'train')
+_TAKEN = (
+  'checkpoints',
+  'eval',
+  'evaluations',
+  'plugins',
+  'predictions',
+  'report',
+  'train',
+)
 _HASHED = re.compile(rf'.*-[0-9a-f]{{{_DIGEST_LENGTH}}}')
 # What stands for a reference if it is a plain word. Of every other name a plain
 # word is a string.

@@ -398,8 +398,6 @@ HAS_ROWS = "'toy_weather/daily' has 'train' (100 rows), 'test' (20 rows)."
      "slices that share no row, e.g. ('train[:90%]', 'train[90%:]')."),
     ('train', "SPLITS is 'train'; expected two or three slices, the one to "
      "train on and the one to evaluate on, e.g. ('train', 'test')."),
-    (('train',), "SPLITS is ('train',); expected two or three slices, the one "
-     "to train on and the one to evaluate on, e.g. ('train', 'test')."),
     (('train', None), "SPLITS is ('train', None); expected two or three "
      'slices, the one to train on and the one to evaluate on, e.g. '
      "('train', 'test')."),
