@@ -5,7 +5,9 @@ A reference can be followed without running anything. That a model calls
 code knows: so it is run once, on shapes alone, and gin is asked what it gave.
 """
 
-from collections.abc import Collection, Mapping
+import contextlib
+import sys
+from collections.abc import Collection, Iterator, Mapping
 
 from experiments.config.gin_state import GinState, bound_value, instance
 
@@ -39,7 +41,7 @@ def find_taken(text: str) -> Taken:
   state = GinState(text)
   ids = np.zeros((_BATCH, _LENGTH), np.int32)
   key = jax.random.PRNGKey(0)
-  with state.bound():
+  with state.bound(), _forgetting_what_failed():
     instance(bound_value(_TRAIN_TASK, 'optimizer'))
     instance(bound_value(_TRAIN_TASK, 'loss_layer'))
     for metric in bound_value(_EVAL_TASK, 'metrics'):
@@ -61,3 +63,26 @@ def find_taken(text: str) -> Taken:
       called: frozenset(values)
       for called, values in config._OPERATIVE_CONFIG.items()
     }
+
+
+@contextlib.contextmanager
+def _forgetting_what_failed() -> Iterator[None]:
+  """Lets gin forget what it gave to a call that raised an exception.
+
+  trax's ConfigurableTransformerEncoder calls its attention as if it took all
+  that the newest does, and after a TypeError again with all that it takes.
+  """
+  from gin import config
+
+  reraise = config.utils.augment_exception_message_and_reraise
+
+  def forget(error, message):
+    # The frame is that of gin's wrapper of the configurable.
+    sys._getframe(1).f_locals['op_cfg'].clear()
+    reraise(error, message)
+
+  config.utils.augment_exception_message_and_reraise = forget
+  try:
+    yield
+  finally:
+    config.utils.augment_exception_message_and_reraise = reraise

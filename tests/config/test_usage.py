@@ -37,6 +37,7 @@ VALUES = {'axis': 0, 'center': False, 'epsilon': 0.25, 'forget_bias': 2.0}
 
 
 def flags(model):
+  configurables.register()
   selector = configurables.complete(model)
   known = configurables.signature(selector).defaults
   return [

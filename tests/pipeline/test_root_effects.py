@@ -48,6 +48,13 @@ SECOND: dict[str, tuple[str, tuple[str, ...]]] = {
       'N_STEPS = 40',
     ),
   ),
+  'experiment.text_separator': (
+    "' '",
+    ("KEYS = ('text', 'text', 'label')", "TEXT_SEPARATOR = ' | '"),
+  ),
+  # Of a file, which BBC News is not.
+  'experiment.split_by': ("'author'", ()),
+  'experiment.skip_bad_rows': ('True', ()),
   'experiment.splits': ("('train[:50%]', 'test')", ()),
   'experiment.vocab_size': ('900', ()),
   'experiment.model': ('@max_embedding', ()),
