@@ -14,7 +14,7 @@ from experiments.config import gin_statements, macro_checks
 from experiments.config.experiment import DataConfig, Experiment
 from experiments.config.gin_syntax import Place
 from experiments.config.gin_values import Macro, leaves
-from experiments.datasets import file_import
+from experiments.datasets import file_import, text_digests
 from experiments.datasets.file_rows import Row
 from experiments.datasets.file_survey import Bad, ImportOptions, Survey
 from experiments.datasets.file_texts import FileTexts, Text
@@ -187,8 +187,8 @@ def tokenize(
   vocabulary: tokenization.Vocabulary,
   labels: Sequence[str],
   max_tokens: int | None,
-) -> tokenization.Tokens:
-  """Reads all rows, and returns their token ids and classes.
+) -> tuple[tokenization.Tokens, np.ndarray]:
+  """Reads all rows, and returns their token ids and classes, and digests.
 
   Args:
     rows: to be read.
@@ -197,6 +197,9 @@ def tokenize(
     labels: the classes that it knows, by name.
     max_tokens: how many tokens of a longer text count; None: all.
 
+  Returns:
+    The tokens, and S16 [rows], the digests of the texts.
+
   Raises:
     UserError: there is no row, or some will not do.
   """
@@ -204,6 +207,7 @@ def tokenize(
   survey = Survey({}, collections.Counter(), [], bytearray())
   parts, lengths = [], []
   classes: list[int] = []
+  digests: list[str] = []
   for batch in rows.batches:
     good = []
     for each in batch:
@@ -224,6 +228,7 @@ def tokenize(
     parts.append(ids)
     lengths.append(sizes)
     classes.extend(ids_of[each.label] for each in good)
+    digests.extend(text_digests.digest(each.text) for each in good)
   path = pathlib.Path(asked.config.name)
   if survey.bad and not asked.config.skip_bad_rows:
     raise UserError(file_import.refusal(path, survey))
@@ -236,4 +241,7 @@ def tokenize(
   tokens = tokenization.Tokens(
     np.concatenate(parts), offsets, np.asarray(classes, np.int32)
   )
-  return experiment_data.cut(tokens, max_tokens)
+  return (
+    experiment_data.cut(tokens, max_tokens),
+    np.asarray(digests, text_digests.DTYPE),
+  )

@@ -18,6 +18,7 @@ from experiments.pipeline.run_evaluation import Measured
 from experiments.rundir import run_dir
 
 _EVALUATION = 'evaluation.json'
+_PREDICTIONS = 'predictions.parquet'
 
 
 class AskedResults(NamedTuple):
@@ -82,7 +83,7 @@ def evaluate(
   )
   labels = directory.read_labels()
   rows = asked_data.open_rows(asked, cache_dir=cache_dir, needs_label=True)
-  tokens = asked_data.tokenize(
+  tokens, text_digests = asked_data.tokenize(
     rows,
     asked=asked,
     vocabulary=vocabulary,
@@ -100,9 +101,12 @@ def evaluate(
         label_names=tuple(labels),
         vocabulary=vocabulary,
         tokens=tokens,
+        text_digests=text_digests,
       ),
       classifier=classifier,
+      step=step,
       directory=place,
+      predictions=place.file(_PREDICTIONS),
     )
     place.file(_EVALUATION).write(
       json_text.to_json(

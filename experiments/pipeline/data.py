@@ -11,7 +11,7 @@ from experiments.backend import tensorflow_start
 from experiments.batching import batches
 from experiments.batching.buckets import extend_buckets
 from experiments.config.experiment import DataConfig, Experiment, TextConfig
-from experiments.datasets import file_import, known_datasets
+from experiments.datasets import file_import, known_datasets, text_digests
 from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
@@ -32,6 +32,7 @@ class Data(NamedTuple):
     test: those of what the exact evaluation is of.
     validation: those of what the sampled evaluations are of: a part of its own
       or `test`.
+    test_digests: S16 [n], of the texts of `test`; see `text_digests`.
   """
 
   source: datasets.Source
@@ -39,6 +40,7 @@ class Data(NamedTuple):
   train: tokenization.Tokens
   test: tokenization.Tokens
   validation: tokenization.Tokens
+  test_digests: np.ndarray
 
   @property
   def n_classes(self) -> int:
@@ -310,4 +312,9 @@ def _tokenized(
         each.max_length,
       )
   tokens.setdefault('validation', tokens['test'])
-  return Data(source, vocabulary, **tokens)
+  return Data(
+    source,
+    vocabulary,
+    **tokens,
+    test_digests=text_digests.open_digests(source, 'test', cache_dir),
+  )

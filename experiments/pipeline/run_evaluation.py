@@ -14,7 +14,7 @@ from experiments.evaluation import (
   metrics,
   short_texts,
 )
-from experiments.foundation.directory import Directory
+from experiments.foundation.directory import Directory, File
 from experiments.pipeline import prediction
 from experiments.pipeline.data import Data
 from experiments.pipeline.results import Results
@@ -25,7 +25,12 @@ from experiments.reporting import (
   run_events,
   tensorboard,
 )
-from experiments.rundir import metric_log, run_dir, run_names
+from experiments.rundir import (
+  metric_log,
+  predictions_file,
+  run_dir,
+  run_names,
+)
 from experiments.text import tokenization
 from experiments.training.context import Keep, keep_nothing
 
@@ -46,6 +51,7 @@ class Examples(NamedTuple):
     label_names: the classes by name, in the order of the model's outputs.
     vocabulary: of the model.
     tokens: token ids and labels.
+    text_digests: S16 [examples], see `datasets.text_digests`.
   """
 
   dataset: str
@@ -53,6 +59,7 @@ class Examples(NamedTuple):
   label_names: tuple[str, ...]
   vocabulary: tokenization.Vocabulary
   tokens: tokenization.Tokens
+  text_digests: np.ndarray
 
 
 class Measured(NamedTuple):
@@ -68,14 +75,21 @@ class Measured(NamedTuple):
 
 
 def measure(
-  examples: Examples, *, classifier: inference.Classifier, directory: Directory
+  examples: Examples,
+  *,
+  classifier: inference.Classifier,
+  step: int,
+  directory: Directory,
+  predictions: File,
 ) -> Measured:
   """Measures a model on every example once, and writes a report.
 
   Args:
     examples: what it is measured on.
     classifier: the model.
+    step: training steps that the model has seen.
     directory: of the report.
+    predictions: the file of what the model said of every example.
 
   Raises:
     UserError: all examples are too long.
@@ -94,8 +108,21 @@ def measure(
   evaluation = metrics.evaluate_log_probs(
     **outcome, label_names=names, n_dropped=n_dropped
   )
+  predictions_file.write(
+    predictions,
+    predictions_file.Predictions(
+      dataset=examples.dataset,
+      split=examples.split,
+      labels=names,
+      step=step,
+      rows=np.flatnonzero(kept),
+      expected=outcome['targets'],
+      text_digests=examples.text_digests[kept],
+      log_probs=outcome['log_probs'],
+    ),
+  )
   _warn_of_padding(classifier, tokens)
-  predictions = [
+  shown = [
     prediction.describe(
       text=examples.vocabulary.decode(_ids(tokens, i)),
       log_probs=log_probs[i],
@@ -117,9 +144,9 @@ def measure(
       correct=predicted == outcome['targets'],
     ),
     mistakes=_worst_mistakes(examples, log_probs, kept),
-    predictions=predictions,
+    predictions=shown,
   )
-  return Measured(evaluation, predictions)
+  return Measured(evaluation, shown)
 
 
 def evaluate_run(
@@ -148,9 +175,12 @@ def evaluate_run(
       label_names=data.source.label_names,
       vocabulary=data.vocabulary,
       tokens=data.test,
+      text_digests=data.test_digests,
     ),
     classifier=classifier,
+    step=step,
     directory=directory.report,
+    predictions=directory.predictions_of(data.source.splits['test']),
   )
   if experiment.run.projector:
     _write_projector(experiment, directory, data, classifier, keep)

@@ -59,6 +59,7 @@ _WRITTEN = {
   r'model\.pkl\.gz|model\.weights\.npy\.gz|\.lock|log\.txt',
   'checkpoints': r'step_\d{10}\.npz',
   'report': r'[a-z_]+\.(png|csv|html|jsonl|md)',
+  'predictions': r'.+\.parquet',
   'projector': r'projector_config\.pbtxt|tokens\.tsv|[\w.-]+\.tensor',
 }
 _PACKAGES = (
@@ -91,6 +92,7 @@ class RunDir:
     self.checkpoints = self.root.directory('checkpoints')
     self.model = self.root.file('model.pkl.gz')
     self.report = self.root.directory('report')
+    self.predictions = self.root.directory('predictions')
     # Where TensorBoard looks for what its projector shows.
     self.projector = self.root.directory('plugins').directory(
       'org_tensorflow_tensorboard_projector'
@@ -107,6 +109,14 @@ class RunDir:
         evaluation is of.
     """
     return self.root.directory(name)
+
+  def predictions_of(self, split: str) -> File:
+    """Returns the file of what the model said of a split.
+
+    Args:
+      split: in TFDS's syntax, such as 'test' or 'train[80%:]'.
+    """
+    return self.predictions.file(f'{run_names.split_name(split)}.parquet')
 
   def evaluation_of(self, name: str) -> Directory:
     """Returns the directory of an evaluation on other data than the run's own.

@@ -11,9 +11,12 @@ from absl.testing import flagsaver
 
 from experiments.commands import evaluate, launcher_flags, predict
 from experiments.config.experiment import DataConfig
+from experiments.datasets import text_digests
 from experiments.foundation import cache
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.pipeline import data
+from experiments.rundir import predictions_file
 
 FLAGS = flags.FLAGS
 
@@ -111,6 +114,16 @@ def test_a_split_is_what_its_rows_are(run, rows, ask, tmp_path):
   )
   assert of_split == of_file
   assert of_split['n_examples'] + of_split['n_dropped'] == 50
+  kept = [
+    predictions_file.read(
+      File.at(run / 'evaluations' / name / 'predictions.parquet')
+    )
+    for name in ('test[..50]', 'few.csv')
+  ]
+  for column in ('rows', 'expected', 'text_digests', 'log_probs'):
+    first, second = (getattr(each, column) for each in kept)
+    assert first.tolist() == second.tolist(), column
+  assert kept[0].text_digests[0].decode() == text_digests.digest(rows[0][0])
 
 
 def test_the_split_that_is_reported_on_is_the_reported_one(run, ask):

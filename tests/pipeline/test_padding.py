@@ -184,7 +184,7 @@ def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(resolve, tmp_path):
   source = Named(('a', 'b', 'c'))
   loop = loops.make_loop(
     resolved,
-    data=Data(source, source, tokens, tokens, tokens),  # type: ignore[arg-type]
+    data=Data(source, source, tokens, tokens, tokens, np.zeros(0, 'S16')),  # type: ignore[arg-type]
     models=Models(resolved, n_classes=N_CLASSES),
     directory=run_dir.RunDir(tmp_path),
     start=None,

@@ -10,6 +10,9 @@ import shutil
 
 import numpy as np
 
+from experiments.evaluation import metrics
+from experiments.foundation.directory import File
+from experiments.rundir import predictions_file
 from experiments.rundir.checkpoints import Checkpoints
 from tests.fixtures import same_run
 
@@ -55,6 +58,7 @@ def test_run_directory_holds_what_is_documented(trained):
     'plugins/org_tensorflow_tensorboard_projector/0_Embedding_1000_8.tensor',
     'plugins/org_tensorflow_tensorboard_projector/projector_config.pbtxt',
     'plugins/org_tensorflow_tensorboard_projector/tokens.tsv',
+    'predictions/test.parquet',
     'report/accuracy_by_length.csv',
     'report/accuracy_by_length.png',
     'report/calibration.csv',
@@ -237,6 +241,8 @@ def test_eval_repeats_the_numbers_and_the_report(launcher, trained, tmp_path):
   copy = tmp_path / 'copy'
   shutil.copytree(path, copy)
   shutil.rmtree(copy / 'report')
+  # The old predictions count for nothing, whatever became of them.
+  (copy / 'predictions' / 'test.parquet').write_bytes(b'PAR1')
   done = launcher('--mode=eval', f'--output_dir={copy}')
   assert done.returncode == 0, done.stderr
   assert done.stdout.splitlines()[:-2] == stdout.splitlines()[:-3]
@@ -329,3 +335,28 @@ def test_a_program_error_is_a_traceback_and_a_failed_run(launcher, tmp_path):
   assert run['status'] == 'failed'
   assert 'no such layer' in run['error']
   assert run['steps'] == 0
+
+
+def test_predictions_are_those_that_were_measured(trained):
+  path, _, _ = trained
+  run = read_json(path / 'run.json')
+  found = predictions_file.read(File.at(path / 'predictions' / 'test.parquet'))
+  assert (found.dataset, found.split) == (run['dataset'], 'test')
+  assert list(found.labels) == run['labels']
+  assert found.step == run['evaluated_step'] == 30
+  assert len(found.rows) == run['metrics']['n_examples']
+  assert found.rows[-1] < run['n_examples']['test']
+  evaluation = metrics.evaluate_log_probs(
+    log_probs=found.log_probs,
+    targets=found.expected,
+    label_names=found.labels,
+    n_dropped=run['metrics']['n_dropped'],
+  )
+  assert evaluation.to_dict() == run['metrics']
+  shown = [
+    json.loads(line)
+    for line in (path / 'report' / 'predictions.jsonl').read_text().splitlines()
+  ]
+  assert [found.labels[i] for i in found.expected[: len(shown)]] == [
+    each['expected'] for each in shown
+  ]
