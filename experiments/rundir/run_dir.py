@@ -13,6 +13,7 @@ import pathlib
 import platform
 import re
 import subprocess
+from collections.abc import Iterator
 from typing import Any
 
 from experiments.foundation import json_text, json_types
@@ -53,15 +54,16 @@ _VOCABULARIES = {
   '.model': 'vocabulary.sentencepiece.model',
   '.words': 'vocabulary.words',
 }
-# What `File.write` writes, by attribute of RunDir: names, as expressions.
-_WRITTEN = {
-  'root': r'config\.gin|run\.json|metrics\.jsonl|vocabulary\.[a-z.]+|'
-  r'model\.pkl\.gz|model\.weights\.npy\.gz|\.lock|log\.txt',
-  'checkpoints': r'step_\d{10}\.npz',
-  'report': r'[a-z_]+\.(png|csv|html|jsonl|md)',
-  'predictions': r'.+\.parquet',
-  'projector': r'projector_config\.pbtxt|tokens\.tsv|[\w.-]+\.tensor',
-}
+# The names of files, by directory.
+_EVENTS = re.compile(r'.*tfevents.*|\.rewrite\.tmp')
+_IN_ROOT = re.compile(
+  r'config\.gin|run\.json|metrics\.jsonl|vocabulary\.[a-z.]+|model\.pkl\.gz|'
+  rf'model\.weights\.npy\.gz|\.lock|log\.txt|{_EVENTS.pattern}'
+)
+_CHECKPOINTS = re.compile(r'step_\d{10}\.npz')
+_REPORT = re.compile(r'[a-z_]+\.(png|csv|html|jsonl|md)')
+_PREDICTIONS = re.compile(r'.+\.parquet')
+_PROJECTOR = re.compile(r'projector_config\.pbtxt|tokens\.tsv|[\w.-]+\.tensor')
 _PACKAGES = (
   'trax',
   'jax',
@@ -233,6 +235,7 @@ class RunDir:
         f'--output_dir={self.path}: no run directory (it has no config.gin). '
         'Give the directory of a run, e.g. runs/agnews/default.'
       )
+    self.check_kinds()
     return self
 
   @contextlib.contextmanager
@@ -254,7 +257,9 @@ class RunDir:
         ) from error
       except lock.HeldError as error:
         raise self._refusal(error) from error
-      self._remove_unfinished()
+      for directory, names in self._written():
+        directory.remove_unfinished(names.fullmatch)
+      self.check_kinds()
       yield self
 
   def check_unlocked(self) -> None:
@@ -278,10 +283,29 @@ class RunDir:
       'to end, or choose another directory.'
     )
 
-  def _remove_unfinished(self) -> None:
-    for attribute, names in _WRITTEN.items():
-      directory: Directory = getattr(self, attribute)
-      directory.remove_unfinished(re.compile(names).fullmatch)
+  def check_kinds(self) -> None:
+    """Checks that what has a name of ours is a regular file or a directory.
+
+    Whatever is opened later is checked by itself; this tells before there is
+    work that would be lost.
+
+    Raises:
+      UserError: something is a link, a device, …
+    """
+    for directory, names in self._written():
+      for name in directory.names():
+        if names.fullmatch(name):
+          directory.file(name).is_file()
+
+  def _written(self) -> Iterator[tuple[Directory, re.Pattern[str]]]:
+    """Yields each directory that is written to, and the names in it."""
+    yield self.root, _IN_ROOT
+    yield self.checkpoints, _CHECKPOINTS
+    yield self.report, _REPORT
+    yield self.predictions, _PREDICTIONS
+    yield self.projector, _PROJECTOR
+    for split in ('train', 'eval', 'test'):
+      yield self.events(split), _EVENTS
 
 
 def check_writable(path: pathlib.Path) -> None:

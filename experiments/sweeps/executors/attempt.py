@@ -48,20 +48,33 @@ def run(
     if new and not report(new):
       raise Pruned(max(record.step for record in new))
 
-  with _output_to(run_dir.RunDir(task.path).log):
-    try:
-      resolved = experiment.resolve(task.config)
-      context = RunContext(
-        keep=shared.of(structure(task.config.text)),
-        on_progress=progress.seldom(on_progress),
-        on_records=on_records,
-        hparams=task.names,
-      )
-      results = runs.train(resolved, task.path, context=context)
-      print(format_run(results, resolved.evaluation))
-      outcome = Outcome(run_dir.FINISHED)
-    except (KeyboardInterrupt, EndOfRun, Exception) as error:
-      outcome = _outcome_of(error)
+  try:
+    with _output_to(run_dir.RunDir(task.path).log):
+      return _run(task, shared, on_records, on_progress)
+  # Of the file that its output was to go to.
+  except (UserError, OSError) as error:
+    return Outcome(run_dir.FAILED, ' '.join(str(error).split()))
+
+
+def _run(
+  task: Task,
+  shared: Cache,
+  on_records: Callable[[list[metric_log.Record]], None],
+  on_progress: Callable[[int, int, float | None], None],
+) -> Outcome:
+  try:
+    resolved = experiment.resolve(task.config)
+    context = RunContext(
+      keep=shared.of(structure(task.config.text)),
+      on_progress=progress.seldom(on_progress),
+      on_records=on_records,
+      hparams=task.names,
+    )
+    results = runs.train(resolved, task.path, context=context)
+    print(format_run(results, resolved.evaluation))
+    outcome = Outcome(run_dir.FINISHED)
+  except (KeyboardInterrupt, EndOfRun, Exception) as error:
+    outcome = _outcome_of(error)
   if outcome.status != run_dir.FINISHED:
     # An error's frames may hold what the trial has used.
     gc.collect()
@@ -88,9 +101,9 @@ def _outcome_of(error: BaseException) -> Outcome:
 def _output_to(log: File) -> Iterator[None]:
   """Appends to a file what this process prints, C++ included."""
   log.directory.make()
+  file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
   _flush()
   kept = [os.dup(number) for number in (1, 2)]
-  file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
   try:
     for number in (1, 2):
       os.dup2(file, number)
