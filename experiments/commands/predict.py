@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import os
 import pathlib
 import sys
 from collections.abc import Collection, Iterator, Sequence
@@ -22,6 +21,7 @@ from experiments.commands.questions import (
 from experiments.config.experiment import BucketConfig, Experiment
 from experiments.evaluation import inference
 from experiments.foundation import cache, json_text, terminal
+from experiments.foundation.directory import WrongKindError, open_regular
 from experiments.foundation.errors import UserError
 from experiments.pipeline import (
   asked_data,
@@ -270,21 +270,19 @@ def _open(path: str) -> Iterator[int]:
       raise _unreadable(path, error) from error
     return
   try:
-    descriptor = os.open(path, os.O_RDONLY)
-  except OSError as error:
+    file = open_regular(path)
+  except (WrongKindError, OSError) as error:
     raise _unreadable(path, error) from error
-  try:
-    yield descriptor
-  except IsADirectoryError as error:
-    raise _unreadable(path, error) from error
-  finally:
-    os.close(descriptor)
+  with file:
+    yield file.fileno()
 
 
-def _unreadable(path: str, error: OSError) -> UserError:
+def _unreadable(path: str, error: Exception) -> UserError:
+  reason = error.strerror if isinstance(error, OSError) else str(error)
+  reason = (reason or '').removeprefix(f'{path} ').rstrip('.')
   return UserError(
-    f'--input={path}: {error.strerror}. Give a file with one text a line, or '
-    '- for stdin.'
+    f'--input={path}: {reason}. Give a file with one text a line, or - for '
+    'stdin.'
   )
 
 

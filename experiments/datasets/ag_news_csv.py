@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from experiments.datasets import preparation
+from experiments.foundation.directory import open_regular, read_regular
 from experiments.foundation.errors import UserError
 
 CLASS_NAMES = ('World', 'Sports', 'Business', 'Sci/Tech')
@@ -89,7 +90,7 @@ def read_rows(file: CsvFile) -> Iterator[Row]:
   """
   n_rows = n_empty = 0
   unparsed: list[str] = []
-  with open(file.path, 'rb') as content:
+  with open_regular(file.path) as content:
     reader = csv.reader(_lines(content, unparsed))
     try:
       for columns in reader:
@@ -162,7 +163,7 @@ def _files_in(directory: pathlib.Path, shown_as: str) -> dict[str, CsvFile]:
   class_file = directory / _CLASS_FILE
   if class_file.is_file():
     names = tuple(
-      class_file.read_text(encoding='utf-8-sig', errors='replace').split()
+      read_regular(class_file).decode('utf-8-sig', 'replace').split()
     )
     if names != CLASS_NAMES:
       raise UserError(
@@ -176,12 +177,12 @@ def _unpack(source: pathlib.Path, into: pathlib.Path) -> None:
   """Writes the three files that are needed, and nothing else, to `into`."""
   plain = into / 'archive.tar'
   try:
-    with open(source, 'rb') as file:
+    with open_regular(source) as file, open(plain, 'wb') as output:
       is_gzip = file.read(2) == b'\x1f\x8b'
-    # The whole of it, so that gzip compares its checksum at the end.
-    opened = gzip.open(source) if is_gzip else open(source, 'rb')  # noqa: SIM115
-    with opened as compressed, open(plain, 'wb') as output:
-      while block := compressed.read(1 << 20):
+      file.seek(0)
+      # The whole of it, so that gzip compares its checksum at the end.
+      unpacked = gzip.GzipFile(fileobj=file) if is_gzip else file
+      while block := unpacked.read(1 << 20):
         if output.tell() + len(block) > MAX_UNPACKED_BYTES:
           raise _too_large()
         output.write(block)
@@ -226,7 +227,7 @@ def _too_large() -> tarfile.TarError:
 
 
 def _bad_archive(source: pathlib.Path, reason: str) -> UserError:
-  with open(source, 'rb') as file:
+  with open_regular(source) as file:
     start = file.read(512).lstrip().lower()
     file.seek(0)
     sha256 = hashlib.file_digest(file, 'sha256').hexdigest()

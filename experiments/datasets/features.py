@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.foundation.directory import read_regular
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
 
@@ -101,7 +102,7 @@ def check_classes(directory: pathlib.Path) -> None:
   for pattern in ('', '*/', '*/*/'):
     for path in directory.glob(f'{pattern}features.json'):
       try:
-        content = path.read_text(encoding='utf-8-sig')
+        content = read_regular(path).decode('utf-8-sig')
         unknown = sorted(set(_named_classes(content)) - known)
       # TFDS says what is wrong with it.
       except (OSError, ValueError, RecursionError):

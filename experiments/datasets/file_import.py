@@ -34,6 +34,7 @@ from experiments.datasets.file_survey import (
   survey_rows,
 )
 from experiments.foundation import cache, files
+from experiments.foundation.directory import open_regular, read_regular
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
 
@@ -149,11 +150,11 @@ def _content_hash(layout: Layout) -> list[list[str]]:
       digest = hashlib.sha256()
       for file in sorted(path.glob('*/*.txt')):
         digest.update(f'{file.relative_to(path)}\0'.encode('utf-8', 'replace'))
-        digest.update(file.read_bytes() if file.is_file() else b'')
+        digest.update(read_regular(file) if file.is_file() else b'')
         digest.update(b'\0')
       hashes.append([split, path.name, digest.hexdigest()])
       continue
-    with open(path, 'rb') as stream:
+    with open_regular(path) as stream:
       content = hashlib.file_digest(stream, 'sha256').hexdigest()
     hashes.append([split, path.name, content])
   return hashes

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, cast
 
 from experiments.foundation.data_paths import FORMATS, format_of
+from experiments.foundation.directory import open_regular
 from experiments.foundation.errors import UserError
 
 _SAMPLE_BYTES = 2**18
@@ -247,11 +248,23 @@ def _read_sample(stream: IO[bytes], path: pathlib.Path) -> bytes:
     raise explain_damage(path, str(error)) from error
 
 
+class _Unpacked(gzip.GzipFile):
+  """A gzip file that closes what it reads."""
+
+  def __init__(self, path: pathlib.Path):
+    self._packed = open_regular(path)
+    super().__init__(fileobj=self._packed)
+
+  def close(self) -> None:
+    super().close()
+    self._packed.close()
+
+
 def open_bytes(path: pathlib.Path) -> IO[bytes]:
   """Opens a file, and unpacks it by the way if its name ends in .gz."""
   if path.name.lower().endswith('.gz'):
-    return cast(IO[bytes], gzip.open(path, 'rb'))
-  return open(path, 'rb')
+    return cast(IO[bytes], _Unpacked(path))
+  return open_regular(path)
 
 
 def explain_damage(path: pathlib.Path, reason: str) -> UserError:

@@ -20,6 +20,7 @@ from experiments.datasets.file_layout import (
   explain_damage,
   open_bytes,
 )
+from experiments.foundation.directory import read_regular
 from experiments.foundation.errors import UserError
 
 # Of a line, and so of a row of JSON; longer ones are no rows of a data set.
@@ -233,6 +234,6 @@ def _read_folders(path: pathlib.Path) -> Iterator[Row]:
           f'{file}: more than {MAX_LINE_BYTES // 2**20} MiB is no text of a '
           'data set.'
         )
-      content = file.read_bytes().removeprefix(b'\xef\xbb\xbf')
+      content = read_regular(file, MAX_LINE_BYTES).removeprefix(b'\xef\xbb\xbf')
       text = content.decode('utf-8', errors='surrogateescape')
       yield Row(1, file, {'text': text, 'label': folder.name})

@@ -21,6 +21,7 @@ from experiments.datasets import (
   slices,
   storage,
 )
+from experiments.foundation.directory import open_regular
 from experiments.foundation.errors import UserError
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def _fingerprint(
   filenames = {piece.filename for part in parts for piece in part.pieces}
   for filename in sorted(filenames):
     try:
-      with open(filename, 'rb') as file:
+      with open_regular(filename) as file:
         content = hashlib.file_digest(file, 'sha256').hexdigest()
     except OSError as error:
       reason = f'{os.path.basename(filename)}: {error.strerror}'

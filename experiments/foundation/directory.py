@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import re
@@ -230,7 +231,7 @@ class File:
       raise WrongKindError(_refusal(self, mode))
     return True
 
-  def open_to_read(self) -> BinaryIO:
+  def open_to_read(self) -> io.BufferedReader:
     """Opens it to be read.
 
     Raises:
@@ -373,7 +374,7 @@ class File:
     return _checked(descriptor, str(self))
 
 
-def open_regular(path: os.PathLike[str] | str) -> BinaryIO:
+def open_regular(path: os.PathLike[str] | str) -> io.BufferedReader:
   """Opens a file that the user named to be read.
 
   The path may lead through symbolic links, to a regular file. A pipe may be

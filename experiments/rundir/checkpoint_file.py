@@ -19,7 +19,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def encode(
   return content, hashlib.sha256(content).digest()
 
 
-def decode(file: BinaryIO) -> tuple[Checkpoint, Best | None]:
+def decode(file: io.BufferedIOBase) -> tuple[Checkpoint, Best | None]:
   """Reads the content of a file.
 
   Args:
@@ -188,7 +188,7 @@ class _Format(TypedDict):
   format: int
 
 
-def _check_digest(file: BinaryIO) -> int:
+def _check_digest(file: io.BufferedIOBase) -> int:
   """Compares the checksum, keeping nothing in memory; returns the size."""
   size = file.seek(0, os.SEEK_END)
   if not size:
@@ -202,7 +202,7 @@ def _check_digest(file: BinaryIO) -> int:
   digest, block = hashlib.sha256(), bytearray(2**20)
   left = size - _DIGEST_BYTES
   while left > 0:
-    n = file.readinto(memoryview(block)[: min(left, len(block))])  # type: ignore[attr-defined]
+    n = file.readinto(memoryview(block)[: min(left, len(block))])
     if not n:
       break
     digest.update(memoryview(block)[:n])
@@ -236,7 +236,11 @@ def _check_description(description: _Description) -> None:
 
 
 def _read_leaf(
-  file: BinaryIO, name: str, dtype: str, shape: Sequence[int], size: int
+  file: io.BufferedIOBase,
+  name: str,
+  dtype: str,
+  shape: Sequence[int],
+  size: int,
 ) -> np.ndarray:
   length = _start_entry(file, name, size)
   wanted = math.prod(shape) * np.dtype(dtype).itemsize
@@ -245,14 +249,14 @@ def _read_leaf(
       f'{name} has {length:,} bytes, not those of {dtype}{str(shape)[:80]}'
     )
   content = np.empty(length, np.uint8)
-  if file.readinto(content.data) != length:  # type: ignore[attr-defined]
+  if file.readinto(content.data) != length:
     raise ValueError(f'{name} is cut off')
   if dtype == 'bool' and length and content.max() > 1:
     raise ValueError(f'{name} holds what is no bool')
   return content.view(np.dtype(dtype)).reshape(shape)
 
 
-def _start_entry(file: BinaryIO, name: str, file_size: int) -> int:
+def _start_entry(file: io.BufferedIOBase, name: str, file_size: int) -> int:
   """Reads up to the content of an entry; returns how many bytes it has."""
   signature, _, flags, method, _, _, _, _, size, n_name, n_extra = (
     _ENTRY.unpack(_read(file, _ENTRY.size))
@@ -277,7 +281,7 @@ def _start_entry(file: BinaryIO, name: str, file_size: int) -> int:
   return length
 
 
-def _read(file: BinaryIO, length: int) -> bytes:
+def _read(file: io.BufferedIOBase, length: int) -> bytes:
   content = file.read(length)
   if len(content) != length:
     raise ValueError('it is cut off')

@@ -9,12 +9,12 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from experiments.config.gin_values import render
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.rundir import metric_log, run_dir
 from experiments.rundir.metric_log import Record
@@ -373,7 +373,9 @@ def _explaining_damage(path: pathlib.Path) -> Iterator[None]:
 def _first_bad_line(path: pathlib.Path) -> int | None:
   """Returns the number of the first line that cannot be one of a journal."""
   with contextlib.suppress(OSError):
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+    for number, line in enumerate(
+      File.at(path).read_bytes().splitlines(), start=1
+    ):
       try:
         entry = json.loads(line)
       except (ValueError, RecursionError):
@@ -387,9 +389,10 @@ def _first_bad_line(path: pathlib.Path) -> int | None:
 
 def _cut_half_line(path: pathlib.Path) -> None:
   """Removes what a process has left that was killed while it wrote a line."""
-  if not path.exists():
+  file = File.at(path)
+  if not file.is_file():
     return
-  content = path.read_bytes()
+  content = file.read_bytes()
   end = content.rfind(b'\n') + 1
   if end < len(content):
-    os.truncate(path, end)
+    file.write(content[:end])

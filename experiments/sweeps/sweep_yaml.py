@@ -9,8 +9,11 @@ import os
 import re
 from typing import Any
 
+from experiments.foundation.directory import WrongKindError, read_regular
 from experiments.foundation.errors import UserError
 
+# Of a file.
+_MAX_BYTES = 2**24
 # With all that is repeated by an alias.
 _MOST_NODES = 100_000
 _STRING = 'tag:yaml.org,2002:str'
@@ -50,9 +53,10 @@ def load(path: str) -> Any:
   import yaml
 
   try:
-    with open(path, encoding='utf-8-sig') as file:
-      text = file.read()
+    text = read_regular(path, _MAX_BYTES).decode('utf-8-sig')
     return _make_loader(path)(text).get_single_data()
+  except WrongKindError as error:
+    raise UserError(f'--sweep={path}: {error}') from None
   except OSError as error:
     raise UserError(
       f'--sweep={path}: cannot be read: {os.strerror(error.errno or 0)}.'
