@@ -81,6 +81,7 @@ def test_what_is_written_as_json_is_written_here():
     'known_datasets.py',
     'library_vocabularies.py',
     'local.py',
+    'predictions_file.py',
     'run_identity.py',
     'search.py',
     'source.py',
