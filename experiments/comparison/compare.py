@@ -20,8 +20,8 @@ from experiments.foundation.errors import UserError
 from experiments.rundir import sweep_file
 
 DEFAULT_OBJECTIVE = 'accuracy'
-# Metrics of which less is better; of all others more is.
-_MINIMIZED = ('cross_entropy', 'loss', 'error')
+# In names of metrics of which less is better; of all others more is.
+_MINIMIZED = ('cross_entropy', 'loss', 'error', 'brier')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,11 +136,12 @@ def compare(
       'runs, e.g. runs/agnews.'
     )
   directory = pathlib.Path(directory)
+  found, is_minimized = read_objective(directory)
   runs = [
     run_reader.read_any_run(path, str(path.relative_to(directory)))
     for path in paths
   ]
-  found, is_minimized = read_objective(directory)
+  runs = [run.with_metric(objective or found) for run in runs]
   known = sorted({metric for run in runs for metric in run.metrics})
   if objective and known and objective not in known:
     raise UserError(
@@ -170,7 +171,11 @@ def compare_runs(
     value = values.get(objective, math.nan)
     return math.inf if math.isnan(value) else sign * value
 
-  runs = sorted(runs, key=lambda run: (order(run.metrics), run.name))
+  runs = [run.with_metric(objective) for run in runs]
+  measured = [run for run in runs if run.metrics]
+  if measured and not any(objective in run.metrics for run in measured):
+    logging.warning('No run has %s, so they are not sorted by it', objective)
+  runs.sort(key=lambda run: (order(run.metrics), run.name))
   sections = []
   for (dataset, split), members in _by_data(runs).items():
     columns, groups = _columns(members), _groups(members)
@@ -206,7 +211,9 @@ def compare_runs(
 
 def minimized_by_name(metric: str) -> bool:
   """Tells whether less of a metric is better, by its name."""
-  return any(word in metric.lower() for word in _MINIMIZED)
+  # Of one class, it does not matter what that is called.
+  name = metric.lower().partition(':')[0]
+  return any(word in name for word in _MINIMIZED)
 
 
 def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:

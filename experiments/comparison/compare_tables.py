@@ -11,6 +11,7 @@ from experiments.comparison.compare import (
   to_json,
 )
 from experiments.comparison.text_table import Column, fit
+from experiments.evaluation import metric_names
 from experiments.foundation import choices, csv_text, json_text, plain_text
 from experiments.rundir import run_dir
 
@@ -100,7 +101,8 @@ def _table(
   measured = [
     name
     for name in comparison.metrics
-    if any(name in group.means for group in groups)
+    if (name == comparison.objective or not metric_names.is_rare(name))
+    and any(name in group.means for group in groups)
   ]
   for name in measured:
     table.append(

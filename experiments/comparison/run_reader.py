@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.config import config_text
+from experiments.evaluation import metric_names
 from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
@@ -50,6 +51,7 @@ class Run:
     dataset: what the metrics are of, such as 'bbc_news:1.0.0'; '' if unknown.
     split: and which of its splits, such as 'test' or 'train[80%:]'.
     n_examples: how many examples of it; None where nothing is measured.
+    lists: of what is measured, what `metric_names` needs besides.
   """
 
   name: str
@@ -66,6 +68,20 @@ class Run:
   dataset: str = ''
   split: str = ''
   n_examples: int | None = None
+  lists: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+  def measured(self, name: str) -> float | None:
+    """Returns a metric, also of one class; None if it is not known."""
+    if name in self.metrics:
+      return self.metrics[name]
+    return metric_names.find_value(self.lists, name)
+
+  def with_metric(self, name: str) -> 'Run':
+    """Returns the run with a metric among its `metrics`, if it is known."""
+    value = self.measured(name)
+    if value is None or name in self.metrics:
+      return self
+    return dataclasses.replace(self, metrics={**self.metrics, name: value})
 
   @property
   def seed(self) -> str | None:
@@ -169,6 +185,11 @@ def read_run(path: pathlib.Path, name: str) -> Run:
     dataset=dataset,
     split=split,
     n_examples=metrics.get('n_examples'),
+    lists={
+      name: value
+      for name, value in metrics.items()
+      if name in metric_names.LISTS
+    },
   )
 
 

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from experiments.evaluation import calibration
+from experiments.evaluation import calibration, ranking
 from experiments.foundation.errors import UserError
 
 # exp() of float32 log-probabilities sums to 1 within 1e-6 for a few classes and
 # within 1e-4 for ten thousand.
 _NORMALISATION_TOLERANCE = 1e-3
+_PER_CLASS = (
+  *('precision', 'recall', 'f1', 'support', 'label_names'),
+  *('class_auroc', 'class_average_precision', 'rank_counts'),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +44,16 @@ class Evaluation:
     support: per class, the number of examples expected as it.
     confusion: int64 [classes, classes], rows expected, columns predicted.
     label_names: the classes by name; a class's id is its index.
+    balanced_accuracy: mean of `recall` over the classes that are expected.
+    matthews_correlation: 1 for all right, about 0 for guesses (Gorodkin 2004,
+      doi:10.1016/j.compbiolchem.2004.09.006); 0 where it has no denominator.
+    brier_score: mean squared distance of the probabilities of all classes from
+      0 and 1, summed over classes (Brier 1950): from 0 to 2.
+    auroc: mean of `class_auroc` over the classes that have one, NaN for none.
+    average_precision: mean of `class_average_precision`, likewise.
+    class_auroc: per class, against all others, see `ranking.Ranking`.
+    class_average_precision: per class, likewise.
+    rank_counts: see `ranking.Ranking`.
   """
 
   n_examples: int
@@ -54,6 +68,15 @@ class Evaluation:
   support: tuple[int, ...]
   confusion: np.ndarray
   label_names: tuple[str, ...]
+  # Runs of earlier versions lack these.
+  balanced_accuracy: float = math.nan
+  matthews_correlation: float = math.nan
+  brier_score: float = math.nan
+  auroc: float = math.nan
+  average_precision: float = math.nan
+  class_auroc: tuple[float, ...] = ()
+  class_average_precision: tuple[float, ...] = ()
+  rank_counts: tuple[int, ...] = ()
 
   @property
   def is_seen(self) -> np.ndarray:
@@ -91,13 +114,20 @@ class Evaluation:
     Raises:
       ValueError: a field is missing, or of another number of classes.
     """
-    names = [field.name for field in dataclasses.fields(cls)]
-    missing = [name for name in names if name not in values]
+    every = dataclasses.fields(cls)
+    names = [field.name for field in every if field.name in values]
+    missing = [
+      field.name
+      for field in every
+      if field.name not in values and field.default is dataclasses.MISSING
+    ]
     if missing:
       raise ValueError(f'evaluation without {", ".join(missing)}')
     fields = {name: _not_null(values[name]) for name in names}
     n_classes = len(fields['label_names'])
-    for name in ('precision', 'recall', 'f1', 'support', 'label_names'):
+    for name in _PER_CLASS:
+      if name not in fields:
+        continue
       fields[name] = tuple(map(_not_null, fields[name]))
       if len(fields[name]) != n_classes:
         raise ValueError(f'metrics.{name} is not of {n_classes} classes')
@@ -150,7 +180,13 @@ def evaluate_log_probs(
   right, support = confusion.diagonal(), confusion.sum(axis=1)
   n_predicted = confusion.sum(axis=0)
   f1 = _ratios(2 * right, support + n_predicted)
-  log_likelihoods = log_probs[np.arange(len(targets)), targets]
+  rows = np.arange(len(targets))
+  log_likelihoods = log_probs[rows, targets]
+  recall = _ratios(right, support)
+  ranked = ranking.rank(log_probs=log_probs, targets=targets)
+  # (p - 1)**2 of the expected class, p**2 of the others.
+  squares = np.square(np.exp(log_probs)).sum(axis=1)
+  squares += 1 - 2 * np.exp(log_likelihoods)
   return Evaluation(
     n_examples=len(targets),
     n_dropped=int(n_dropped),
@@ -162,12 +198,37 @@ def evaluate_log_probs(
       log_probs=log_probs, targets=targets
     ).error,
     precision=tuple(_ratios(right, n_predicted).tolist()),
-    recall=tuple(_ratios(right, support).tolist()),
+    recall=tuple(recall.tolist()),
     f1=tuple(f1.tolist()),
     support=tuple(support.tolist()),
     confusion=confusion,
     label_names=tuple(label_names),
+    balanced_accuracy=float(np.mean(recall[support > 0])),
+    matthews_correlation=_correlation(right, support, n_predicted),
+    brier_score=float(np.mean(squares)),
+    auroc=_mean_of_some(ranked.auroc),
+    average_precision=_mean_of_some(ranked.average_precision),
+    class_auroc=tuple(ranked.auroc.tolist()),
+    class_average_precision=tuple(ranked.average_precision.tolist()),
+    rank_counts=tuple(ranked.rank_counts.tolist()),
   )
+
+
+def _correlation(
+  right: np.ndarray, support: np.ndarray, n_predicted: np.ndarray
+) -> float:
+  """Returns Matthews' coefficient from counts by class."""
+  n = float(support.sum())
+  margins = (support.astype(np.float64), n_predicted.astype(np.float64))
+  covariance = n * float(right.sum()) - float(margins[0] @ margins[1])
+  spread = math.prod(n**2 - float(each @ each) for each in margins)
+  return covariance / math.sqrt(spread) if spread > 0 else 0.0
+
+
+def _mean_of_some(values: np.ndarray) -> float:
+  """Returns the mean of what is not NaN; NaN if nothing is."""
+  values = values[~np.isnan(values)]
+  return float(values.mean()) if len(values) else math.nan
 
 
 def _ratios(numerators: np.ndarray, denominators: np.ndarray) -> np.ndarray:

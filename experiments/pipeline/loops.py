@@ -2,14 +2,20 @@
 
 import logging
 
+import numpy as np
+
 from experiments.batching import batches
 from experiments.config.experiment import Experiment
+from experiments.evaluation import inference, metric_names
+from experiments.foundation.errors import UserError
+from experiments.foundation.suggestions import did_you_mean
 from experiments.pipeline import run_identity, saved_model
 from experiments.pipeline.data import Data, plan_batches
 from experiments.pipeline.models import Models, empty_batch
 from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training import histograms
-from experiments.training.context import RunContext
+from experiments.training.context import Keep, RunContext
+from experiments.training.sampled_evaluation import MoreMetrics
 from experiments.training.update import Start
 
 
@@ -91,9 +97,76 @@ def make_loop(
     patience=optimization.patience,
     start=start,
     counted=counted if experiment.run.histograms else None,
+    more_metrics=_find_more_metrics(
+      experiment, data=data, models=models, keep=context.keep
+    ),
     context=context,
     tracing=experiment.bound,
   )
+
+
+def _record_name(best_metric: str | None) -> str | None:
+  """Returns by what record of the sampled evaluation the best is chosen."""
+  if best_metric is None or not metric_names.is_known(best_metric):
+    return best_metric
+  return metric_log.sampled_name(best_metric)
+
+
+def check_best_metric(experiment: Experiment, data: Data) -> None:
+  """Checks what the best checkpoint is chosen by, before there is a directory.
+
+  Raises:
+    UserError: there is no such class, or the worst would be chosen.
+  """
+  config, labels = experiment.evaluation, data.source.label_names
+  name = config.best_metric
+  if name is None or not metric_names.is_known(name):
+    return
+  of_class = metric_names.class_of(name)
+  if of_class and of_class not in labels:
+    raise UserError(
+      f'experiment.best_metric is {name!r}, and {data.source.full_name} has no '
+      f'class {of_class!r}.' + did_you_mean(of_class, labels)
+    )
+  is_minimized = metric_names.is_minimized(name)
+  if is_minimized != (config.best_direction == 'minimize'):
+    right = 'minimize' if is_minimized else 'maximize'
+    raise UserError(
+      f'experiment.best_metric is {name!r}, of which '
+      f'{"less" if is_minimized else "more"} is better. Bind '
+      f'experiment.best_direction = {right!r}.'
+    )
+
+
+def _find_more_metrics(
+  experiment: Experiment, *, data: Data, models: Models, keep: Keep
+) -> MoreMetrics | None:
+  """Returns what the best checkpoint is chosen by, if it is none of trax's."""
+  name, labels = experiment.evaluation.best_metric, data.source.label_names
+  if (
+    name is None
+    or not metric_names.is_known(name)
+    or name in metric_log.SAMPLED
+  ):
+    return None
+  forward = keep(
+    ('forward', len(labels)),
+    lambda: inference.compiled_forward(models.eval, tracing=experiment.bound),
+  )
+  record_name = metric_log.sampled_name(name)
+
+  def measure(weights, state, batches) -> dict[str, float]:
+    value = metric_names.measure(
+      name,
+      log_probs=np.concatenate(
+        [np.asarray(forward(weights, state, inputs)) for inputs, *_ in batches]
+      ),
+      targets=np.concatenate([targets for _, targets, _ in batches]),
+      label_names=labels,
+    )
+    return {} if value is None else {record_name: value}
+
+  return MoreMetrics((record_name,), measure)
 
 
 def open_checkpoints(
@@ -117,7 +190,7 @@ def open_checkpoints(
   return checkpoints.Checkpoints(
     directory.checkpoints,
     keep=experiment.run.keep_checkpoints,
-    best_metric=experiment.evaluation.best_metric,
+    best_metric=_record_name(experiment.evaluation.best_metric),
     best_direction=experiment.evaluation.best_direction,
     identity=identity,
     check=lambda found: saved_model.check(found, identity),

@@ -227,7 +227,7 @@ def _write_events(
     # Where the sampled evaluations are lines, they are the dot at the end.
     writer.scalars(
       {
-        metric_log.SAMPLED.get(metric, f'metrics/{metric}'): value
+        metric_log.sampled_name(metric): value
         for metric, value in evaluation.scalars().items()
       },
       step,

@@ -67,6 +67,7 @@ def train(
   data = open_data(experiment, cache_dir=cache_dir, keep=context.keep)
   models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
   _check_model(models)
+  loops.check_best_metric(experiment, data)
   start = None
   if not more_steps.usable_steps(directory, experiment):
     start = warm_start.load(

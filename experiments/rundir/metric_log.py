@@ -18,6 +18,11 @@ SAMPLED = {
 }
 
 
+def sampled_name(metric: str) -> str:
+  """Returns what the sampled evaluation calls a metric of the exact one."""
+  return SAMPLED.get(metric, f'metrics/{metric}')
+
+
 class Record(NamedTuple):
   """One measured value.
 

@@ -34,6 +34,12 @@ before its data were open lacks `dataset` to `vocabulary`.
     label_names   list: the classes of the lists below
     precision, recall, f1, support    lists, one value a class
     confusion     list of rows: [expected][predicted], counts
+    balanced_accuracy, matthews_correlation, auroc, average_precision,
+    brier_score   float; not in runs of earlier versions
+    class_auroc, class_average_precision    lists, one value a class, null where
+                  the class has no examples
+    rank_counts   list: how often the expected class is the most probable, the
+                  second, and so on
   host          name of the machine
   python        version
   versions      object: version by package
@@ -70,6 +76,14 @@ class Metrics(TypedDict, total=False):
   f1: list[float | None]
   support: list[int]
   confusion: list[list[int]]
+  balanced_accuracy: float | None
+  matthews_correlation: float | None
+  auroc: float | None
+  average_precision: float | None
+  brier_score: float | None
+  class_auroc: list[float | None]
+  class_average_precision: list[float | None]
+  rank_counts: list[int]
 
 
 class RunRecord(TypedDict, total=False):

@@ -194,7 +194,7 @@ class Display:
     """Compares a trial that is done with the best so far."""
     if run.seconds is not None:
       self._time_left.took(trial.structure, run.seconds)
-    value = run.metrics.get(self._settings.objective)
+    value = run.measured(self._settings.objective)
     sign = 1 if self._settings.is_minimized else -1
     if value is not None and (
       self._best is None or sign * value < sign * self._best[0]
@@ -216,8 +216,9 @@ class Display:
       return
     objective = self._settings.objective
     parts = [outcome.status]
-    if objective in run.metrics:
-      parts.append(f'{objective} {run.metrics[objective]:.4f}')
+    value = run.measured(objective)
+    if value is not None:
+      parts.append(f'{objective} {value:.4f}')
     if run.seconds is not None:
       parts.append(f'{run.seconds:.1f} s')
     if outcome.error:

@@ -55,12 +55,14 @@ def check(config: gin_config.Config, settings: Settings) -> None:
   if (
     len(read_splits(config)) == 3
     and settings.objective not in metric_log.SAMPLED
+    and settings.objective != _parameter(config, 'best_metric')
   ):
     raise UserError(
       f'sweep.objective: a search goes by the validation split, the second of '
       f'three SPLITS, on which {settings.objective} is not measured. Choose '
-      f'{" or ".join(map(repr, metric_log.SAMPLED))}, or evaluate on a part of '
-      f'train: {_ON_A_PART}'
+      f'{" or ".join(map(repr, metric_log.SAMPLED))}, bind '
+      f'experiment.best_metric = {settings.objective!r}, or evaluate on a part '
+      f'of train: {_ON_A_PART}'
     )
 
 
@@ -80,8 +82,8 @@ def value(
   """
   config = trial.config
   if len(read_splits(config)) < 3:
-    return run.metrics.get(settings.objective)
-  name = metric_log.SAMPLED.get(settings.objective)
+    return run.measured(settings.objective)
+  name = metric_log.sampled_name(settings.objective)
   records = metric_log.read_records(run_dir.RunDir(trial.path).metrics)
   values = [
     record.value

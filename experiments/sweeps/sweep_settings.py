@@ -12,16 +12,10 @@ from experiments.comparison import compare
 from experiments.config import specs
 from experiments.config.gin_statements import read_text
 from experiments.config.gin_values import shortened
+from experiments.evaluation import metric_names
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 
-# Of the exact evaluation.
-OBJECTIVES = (
-  'accuracy',
-  'cross_entropy',
-  'macro_f1',
-  'expected_calibration_error',
-)
 DIRECTIONS = ('maximize', 'minimize')
 PRUNERS = ('none', 'median', 'halving')
 _CONFIGURABLE = 'sweep'
@@ -75,6 +69,12 @@ def _one_of(names: Iterable[str]) -> specs.Spec:
   return specs.Spec(' or '.join(map(repr, names)), normalised)
 
 
+def _metric(value: Any) -> str:
+  if not isinstance(value, str) or not metric_names.is_known(value):
+    raise specs.WrongValueError
+  return value
+
+
 def _amounts(value: Any) -> dict[str, float]:
   if not isinstance(value, dict) or not all(
     isinstance(name, str) and name for name in value
@@ -86,7 +86,7 @@ def _amounts(value: Any) -> dict[str, float]:
 
 
 _SPECS: Mapping[str, specs.Spec] = {
-  'objective': _one_of(OBJECTIVES),
+  'objective': specs.Spec(f'one of {metric_names.EXPECTED}', _metric),
   'direction': _one_of(DIRECTIONS),
   'pruner': _one_of(PRUNERS),
   'pruning_metric': specs.STRING,

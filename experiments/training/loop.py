@@ -19,7 +19,10 @@ from experiments.training.events import Events
 from experiments.training.loop_state import LoopState
 from experiments.training.progress import Progress
 from experiments.training.recording import Recorder
-from experiments.training.sampled_evaluation import SampledEvaluation
+from experiments.training.sampled_evaluation import (
+  MoreMetrics,
+  SampledEvaluation,
+)
 from experiments.training.stepping import Stepper
 
 __all__ = ['Diverged', 'EvalTask', 'Loop', 'TrainTask']
@@ -52,6 +55,7 @@ class Loop:
     patience: int | None = None,
     start: update.Start | None = None,
     counted: histograms.Histograms | None = None,
+    more_metrics: MoreMetrics | None = None,
     context: RunContext | None = None,
     tracing: Tracing = contextlib.nullcontext,
   ):
@@ -73,6 +77,7 @@ class Loop:
         that `checkpoints` keep the best by, before training ends; None: any.
       start: weights and state of `model` at step 0; None: random ones.
       counted: gets the histograms of each evaluation; None: none are made.
+      more_metrics: what an evaluation measures beside the task's metrics.
       context: what the run may reuse, where it reports, when it stops; None: it
         is alone.
       tracing: entered while code of layers, optimizer or schedule runs.
@@ -81,8 +86,9 @@ class Loop:
       UserError: what decides on the best is not measured, or the checkpoint is
         of another model.
     """
+    names = [f'metrics/{name}' for name in eval_task.metric_names]
     checkpoints.check_metric(
-      f'metrics/{name}' for name in eval_task.metric_names
+      [*names, *(more_metrics.names if more_metrics else ())]
     )
     context = context or RunContext()
     self._events = Events(n_steps, train_task.n_steps_per_checkpoint)
@@ -105,6 +111,7 @@ class Loop:
     self._evaluation = SampledEvaluation(
       self._trax,
       has_histograms=counted is not None,
+      more=more_metrics,
       context=context,
       tracing=tracing,
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.backend.compilation import Tracing
@@ -29,6 +30,19 @@ class Measured(NamedTuple):
   eval_position: int
 
 
+class MoreMetrics(NamedTuple):
+  """Metrics that are no means over batches, and so none of trax's.
+
+  Attributes:
+    names: such as 'metrics/macro_f1'.
+    measure: from weights and state of the model, and a list of batches, to
+      values by name; what is not defined on these batches is left out.
+  """
+
+  names: tuple[str, ...]
+  measure: Callable[[Any, Any, list[Any]], dict[str, float]]
+
+
 class SampledEvaluation:
   """Measures the weights of a run on some batches."""
 
@@ -38,6 +52,7 @@ class SampledEvaluation:
     *,
     has_histograms: bool,
     context: RunContext,
+    more: MoreMetrics | None = None,
     tracing: Tracing = contextlib.nullcontext,
   ):
     """Compiles nothing yet.
@@ -47,9 +62,11 @@ class SampledEvaluation:
         `batches.BatchStream`.
       has_histograms: whether weights and gradients are counted.
       context: of the run.
+      more: what is measured beside trax's metrics, on the same batches.
       tracing: entered while code of layers runs.
     """
     self._trax = trax_loop
+    self._more = more
     self._gradients = None
     if has_histograms:
       self._gradients = context.keep(
@@ -70,6 +87,12 @@ class SampledEvaluation:
     stream = self._trax.eval_task.labeled_data
     stream.position = state.eval_position
     metrics = self._trax.measure()
+    if self._more is not None:
+      stream, n = copy.copy(stream), stream.position - state.eval_position
+      stream.position = state.eval_position
+      batches = [next(stream) for _ in range(n)]
+      metrics |= self._more.measure(weights[0], now.state[0], batches)
+      stream = self._trax.eval_task.labeled_data
     *_, rng = self._trax.train_state()
     return Measured(metrics, self._count(state, rng), rng, stream.position)
 

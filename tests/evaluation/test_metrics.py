@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -60,6 +61,18 @@ def test_numbers_worked_out_by_hand():
   assert result.expected_calibration_error == pytest.approx(
     4 / 5 * abs(2 / 4 - 0.5) + 1 / 5 * abs(1 - 0.75)
   )
+  assert result.balanced_accuracy == pytest.approx((1 / 2 + 1 + 0) / 3)
+  # 5 * 3 right; expected 2, 2, 1; predicted 2, 3, 0.
+  assert result.matthews_correlation == pytest.approx(
+    (15 - 10) / math.sqrt((25 - 9) * (25 - 13))
+  )
+  squares = [6 / 16, 14 / 16, 3 / 32, 6 / 16, 14 / 16]
+  assert result.brier_score == pytest.approx(sum(squares) / 5, rel=1e-6)
+  # Of cats against others: 1/2 and 1/4 against 1/8, 1/4 and 1/2.
+  assert result.class_auroc[0] == pytest.approx((2.5 + 1.5) / 6)
+  assert result.class_average_precision[0] == pytest.approx((1 / 2 + 2 / 4) / 2)
+  # The cow ties with a dog, which comes first.
+  assert result.rank_counts == (3, 1, 1)
   assert result.scalars() == {
     'accuracy': result.accuracy,
     'cross_entropy': result.cross_entropy,
@@ -253,3 +266,84 @@ def test_an_empty_split_is_refused():
     'nothing to evaluate: 7 examples were dropped as too long and none is '
     'left. Raise MAX_LENGTH or evaluate another split.'
   )
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_the_rest_is_as_scikit_learn_has_it(data):
+  n_classes, n = data.draw(st.integers(2, 5)), data.draw(st.integers(2, 30))
+  targets = np.array(
+    data.draw(
+      st.lists(st.integers(0, n_classes - 1), min_size=n, max_size=n).filter(
+        lambda found: len(set(found)) > 1
+      )
+    )
+  )
+  # Few values, so that many are equal.
+  logits = data.draw(
+    st.lists(
+      st.lists(st.integers(0, 3), min_size=n_classes, max_size=n_classes),
+      min_size=n,
+      max_size=n,
+    )
+  )
+  log_probs = log_softmax(logits)
+  result = metrics.evaluate_log_probs(
+    log_probs=log_probs,
+    targets=targets,
+    label_names=[str(i) for i in range(n_classes)],
+  )
+  predicted = log_probs.argmax(axis=-1)
+  with warnings.catch_warnings():
+    # Of classes that are predicted and not expected.
+    warnings.simplefilter('ignore')
+    balanced = sklearn_metrics.balanced_accuracy_score(targets, predicted)
+  assert result.balanced_accuracy == pytest.approx(balanced)
+  assert result.matthews_correlation == pytest.approx(
+    sklearn_metrics.matthews_corrcoef(targets, predicted), abs=1e-9
+  )
+  one_hot = np.eye(n_classes)[targets]
+  assert result.brier_score == pytest.approx(
+    np.mean(np.sum((np.exp(log_probs) - one_hot) ** 2, axis=1)), abs=1e-6
+  )
+  seen = sorted(set(targets))
+  for i in range(n_classes):
+    if i not in seen:
+      assert math.isnan(result.class_auroc[i])
+      continue
+    scores = log_probs[:, i]
+    assert result.class_auroc[i] == pytest.approx(
+      sklearn_metrics.roc_auc_score(targets == i, scores)
+    )
+    assert result.class_average_precision[i] == pytest.approx(
+      sklearn_metrics.average_precision_score(targets == i, scores)
+    )
+  assert result.auroc == pytest.approx(
+    np.mean([result.class_auroc[i] for i in seen])
+  )
+  assert result.average_precision == pytest.approx(
+    np.mean([result.class_average_precision[i] for i in seen])
+  )
+  # scikit-learn breaks ties the other way round: here there are none.
+  distinct = log_probs - np.arange(n_classes) * 1e-5
+  found = metrics.evaluate_log_probs(
+    log_probs=distinct, targets=targets, label_names=result.label_names
+  )
+  for k in range(1, n_classes):
+    expected = sklearn_metrics.top_k_accuracy_score(
+      targets,
+      distinct if n_classes > 2 else distinct[:, 1] - distinct[:, 0],
+      k=k,
+      labels=None if n_classes == 2 else range(n_classes),
+    )
+    assert sum(found.rank_counts[:k]) / n == pytest.approx(expected)
+
+
+def test_an_evaluation_of_an_earlier_version_can_be_read():
+  values = by_hand().to_dict()
+  newer = ('balanced_accuracy', 'auroc', 'class_auroc', 'rank_counts')
+  old = {name: value for name, value in values.items() if name not in newer}
+  result = metrics.Evaluation.from_dict(old)
+  assert math.isnan(result.auroc)
+  assert result.class_auroc == result.rank_counts == ()
+  assert result.accuracy == by_hand().accuracy

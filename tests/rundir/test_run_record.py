@@ -31,6 +31,14 @@ METRICS = {
   'f1': [0.5, 0.5],
   'support': [2, 3],
   'confusion': [[1, 1], [1, 2]],
+  'balanced_accuracy': 0.625,
+  'matthews_correlation': 0.2,
+  'auroc': 0.75,
+  'average_precision': None,
+  'brier_score': 0.5,
+  'class_auroc': [0.75, 0.75],
+  'class_average_precision': [0.5, None],
+  'rank_counts': [3, 2],
 }
 RUN = {
   'status': 'finished',

@@ -406,8 +406,10 @@ def test_settings_are_taken_out_of_the_bindings():
     (
       "sweep.objective='f1'",
       '--gin_bindings="sweep.objective=\'f1\'": sweep.objective must be '
-      "'accuracy' or 'cross_entropy' or 'macro_f1' or "
-      "'expected_calibration_error', not 'f1'.",
+      'one of accuracy, cross_entropy, macro_f1, expected_calibration_error, '
+      'balanced_accuracy, matthews_correlation, auroc, average_precision, '
+      'brier_score, top_3_accuracy, or of one class f1:CLASS, precision:CLASS, '
+      "recall:CLASS, auroc:CLASS, average_precision:CLASS, not 'f1'.",
     ),
     (
       'sweep.seed=1\nSEED=2',
