@@ -77,9 +77,9 @@ REFUSED = [
     '--input does not go with --mode=train, only with --mode=predict.',
   ),
   (
-    ['--mode=eval', '--output_dir=x', '--gin_bindings=N_STEPS=1'],
-    '--gin_bindings does not go with --mode=eval, only with --mode=train or '
-    'prepare.',
+    ['--mode=compare', '--output_dir=x', '--gin_bindings=N_STEPS=1'],
+    '--gin_bindings does not go with --mode=compare, only with --mode=train or '
+    'eval or predict or prepare.',
   ),
   (
     ['--mode=eval', '--output_dir=x', '--dry_run'],
