@@ -209,8 +209,8 @@ def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
     address = cluster.stdout.readline().strip()
     directory = tmp_path / 'sweep'
     long = (
-      '--gin_bindings=N_STEPS=3000',
-      '--gin_bindings=N_STEPS_PER_CHECKPOINT=200',
+      '--gin_bindings=N_STEPS=15000',
+      '--gin_bindings=N_STEPS_PER_CHECKPOINT=500',
     )
     sweep = subprocess.Popen(
       launcher.command(
