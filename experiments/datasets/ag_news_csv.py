@@ -32,6 +32,8 @@ PUBLISHED = {'train': 120_000, 'test': 7_600}
 # The published archive unpacks to 31 MB, of 4 members.
 MAX_UNPACKED_BYTES = 1 << 28
 MAX_MEMBERS = 100
+# Python's own, which tells of a quote that is not closed.
+_MAX_FIELD_CHARACTERS = 2**17
 
 _CLASS_IDS = {str(i + 1): i for i in range(len(CLASS_NAMES))}
 _CLASS_FILE = 'classes.txt'
@@ -90,6 +92,8 @@ def read_rows(file: CsvFile) -> Iterator[Row]:
   """
   n_rows = n_empty = 0
   unparsed: list[str] = []
+  # A limit of the process, which an import of another file may have raised.
+  csv.field_size_limit(_MAX_FIELD_CHARACTERS)
   with open_regular(file.path) as content:
     reader = csv.reader(_lines(content, unparsed))
     try:

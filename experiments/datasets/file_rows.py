@@ -106,7 +106,7 @@ def _bounded_lines(text: IO[str], path: pathlib.Path) -> Iterator[str]:
 def _read_table(
   layout: Layout, path: pathlib.Path, lines: Iterator[str]
 ) -> Iterator[Row]:
-  # A limit of the process; as nothing else here reads CSV, it can stay.
+  # A limit of the process: each reader sets its own before it begins.
   csv.field_size_limit(MAX_FIELD_CHARACTERS)
   reader = csv.reader(lines, delimiter=layout.delimiter)
   columns = list(layout.columns)
