@@ -167,6 +167,12 @@ BAD = [
     flags=["SPLITS='train'"],
   ),
   Bad(
+    '--gin_bindings="SPLITS=(\'train\',)": macro SPLITS must be two or '
+    'three quoted strings, what to train on and what to evaluate on, such as '
+    "('train', 'test'), not ('train',).",
+    flags=["SPLITS=('train',)"],
+  ),
+  Bad(
     "--gin_bindings=\"SPLITS=('train', 'a', 'b', 'c')\": macro SPLITS "
     'must be two or three quoted strings, what to train on and what to '
     "evaluate on, such as ('train', 'test'), not ('train', 'a', 'b', 'c').",

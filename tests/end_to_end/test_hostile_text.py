@@ -67,6 +67,16 @@ def test_a_comparison_as_csv(launcher, runs):
     assert cell[:1] != '-' or float(cell) < 0
 
 
+def test_a_status_that_is_none(launcher, runs, tmp_path):
+  path = shutil.copytree(runs / NAMES[0], tmp_path / 'run')
+  run = json.loads((path / 'run.json').read_text())
+  (path / 'run.json').write_text(json.dumps({**run, 'status': HOSTILE}))
+  done = launcher('--mode=compare', f'--output_dir={tmp_path}', text=False)
+  assert (done.returncode, done.stderr) == (0, b'')
+  check_harmless(done.stdout.decode('utf-8'))
+  assert b'is damaged' in done.stdout
+
+
 def test_csv_on_a_terminal(launcher, runs):
   command = launcher.command(
     '--mode=compare', f'--output_dir={runs}', '--format=csv'
