@@ -59,29 +59,25 @@ def measure(
     texts: what to classify.
     cache_dir: of compiled programs.
   """
-  from experiments.backend import jax_setup
+  from experiments.backend import trax_repairs
   from experiments.commands import predict, questions
-  from experiments.pipeline import data, run_config, saved_model
+  from experiments.pipeline import run_config, saved_model
   from experiments.rundir import run_dir
 
   directory = run_dir.RunDir(output_dir)
   experiment = run_config.load_experiment(directory)
-  trax = jax_setup.start_jax(cache_dir=cache_dir)
-  vocabulary = data.run_vocabulary(experiment, directory)
-  classifier, _ = saved_model.load_classifier(
-    experiment, directory, vocabulary=vocabulary
-  )
-  labels = directory.read_labels()
+  loaded = saved_model.load_run(experiment, directory, cache_dir=cache_dir)
+  trax = trax_repairs.import_trax()
 
   def classify(some: Sequence[str]) -> None:
     asked = [questions.Question(None, each, '') for each in some]
-    predict.answer(asked, experiment, classifier, vocabulary, labels)
+    predict.answer(asked, loaded)
 
   def classify_singly() -> None:
     for each in texts[:N_SINGLE]:
       classify([each])
 
-  model = experiment.make_model(n_classes=len(labels), mode='eval')
+  model = experiment.make_model(n_classes=len(loaded.labels), mode='eval')
   model.init_from_file(str(directory.model))
 
   def plain() -> None:

@@ -5,12 +5,11 @@ import errno
 import pathlib
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from absl import flags
 
-from experiments.backend import jax_setup
 from experiments.commands import line_reader
 from experiments.commands.questions import (
   Format,
@@ -18,8 +17,7 @@ from experiments.commands.questions import (
   find_format,
   read_question,
 )
-from experiments.config.experiment import BucketConfig, Experiment
-from experiments.evaluation import inference
+from experiments.config.experiment import BucketConfig
 from experiments.foundation import cache, json_text, terminal
 from experiments.foundation.directory import WrongKindError, open_regular
 from experiments.foundation.errors import UserError
@@ -29,9 +27,7 @@ from experiments.pipeline import (
   run_config,
   saved_model,
 )
-from experiments.pipeline.data import run_vocabulary
 from experiments.rundir import run_dir
-from experiments.text import tokenization
 
 _HINTS = {
   Format.JSON: (
@@ -65,30 +61,6 @@ def run(values: flags.FlagValues) -> None:
     predict(output_dir, values.input, allow_import=values.allow_import)
 
 
-class _Model(NamedTuple):
-  """What answers."""
-
-  experiment: Experiment
-  classifier: inference.Classifier
-  vocabulary: tokenization.Vocabulary
-  labels: list[str]
-
-  def answer(self, questions: Sequence[Question]) -> list[dict[str, Any]]:
-    return answer(questions, *self)
-
-
-def _load(directory: run_dir.RunDir, allow_import: Collection[str]) -> _Model:
-  experiment = run_config.load_experiment(directory, allow_import)
-  jax_setup.start_jax(
-    cache_dir=cache.cache_dir(), n_threads=directory.n_threads
-  )
-  vocabulary = run_vocabulary(experiment, directory)
-  classifier, _ = saved_model.load_classifier(
-    experiment, directory, vocabulary=vocabulary
-  )
-  return _Model(experiment, classifier, vocabulary, directory.read_labels())
-
-
 def predict(
   output_dir: pathlib.Path, input_path: str, *, allow_import: Collection[str]
 ) -> None:
@@ -111,8 +83,11 @@ def predict(
   """
   directory = run_dir.RunDir(output_dir).existing()
   with _open(input_path) as descriptor:
-    model = _load(directory, allow_import)
-    data = model.experiment.data
+    experiment = run_config.load_experiment(directory, allow_import)
+    loaded = saved_model.load_run(
+      experiment, directory, cache_dir=cache.cache_dir()
+    )
+    data = experiment.data
     n_lines = n_errors = n_misread = 0
     format_: Format | None = None
     for lines in line_reader.read_lines(descriptor):
@@ -121,7 +96,7 @@ def predict(
         read_question(line, format_, data.keys[:-1], data.text_separator)
         for line in lines
       ]
-      answers = model.answer(questions)
+      answers = answer(questions, loaded)
       terminal.print_data(''.join(map(render_answer, questions, answers)))
       n_lines += len(lines)
       n_errors += sum('error' in each for each in answers)
@@ -161,17 +136,16 @@ def predict_data(
   asked = asked_data.read_asked(
     experiment, split=split, gin_bindings=gin_bindings
   )
-  rows = asked_data.open_rows(
-    asked, cache_dir=cache.cache_dir(), needs_label=False
-  )
-  model = _load(directory, allow_import)
+  cache_dir = cache.cache_dir()
+  rows = asked_data.open_rows(asked, cache_dir=cache_dir, needs_label=False)
+  loaded = saved_model.load_run(experiment, directory, cache_dir=cache_dir)
   n_rows = n_errors = 0
   for batch in rows.batches:
     questions = [
       Question(None, each.text, each.bad.reason if each.bad else '')
       for each in batch
     ]
-    answers = model.answer(questions)
+    answers = answer(questions, loaded)
     for each, found in zip(batch, answers, strict=True):
       if each.label:
         found['expected'] = each.label
@@ -186,29 +160,23 @@ def predict_data(
 
 
 def answer(
-  questions: Sequence[Question],
-  experiment: Experiment,
-  classifier: inference.Classifier,
-  vocabulary: tokenization.Vocabulary,
-  labels: Sequence[str],
+  questions: Sequence[Question], loaded: saved_model.LoadedRun
 ) -> list[dict[str, Any]]:
   """Answers each question with a label, its probabilities and its tokens.
 
   Args:
     questions: what is asked.
-    experiment: of the run.
-    classifier: its model.
-    vocabulary: its vocabulary.
-    labels: the classes by name.
+    loaded: the run that is asked.
 
   Returns:
     An answer to each, with an 'error' in place of label and probabilities where
     there is one.
   """
+  experiment, labels = loaded.experiment, loaded.labels
   found = prediction.classify(
     [question.text for question in questions if not question.error],
-    classifier=classifier,
-    vocabulary=vocabulary,
+    classifier=loaded.classifier,
+    vocabulary=loaded.vocabulary,
     max_tokens=experiment.text.max_tokens,
   )
   # As lists at once: one by one NumPy would take half of a short text's time.

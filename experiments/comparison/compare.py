@@ -15,13 +15,12 @@ from typing import Any
 
 from experiments.comparison import run_reader
 from experiments.comparison.run_reader import Run
+from experiments.evaluation import metric_names
 from experiments.foundation import plain_text
 from experiments.foundation.errors import UserError
 from experiments.rundir import sweep_file
 
 DEFAULT_OBJECTIVE = 'accuracy'
-# In names of metrics of which less is better; of all others more is.
-_MINIMIZED = ('cross_entropy', 'loss', 'error', 'brier')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,14 +135,15 @@ def compare(
       'runs, e.g. runs/agnews.'
     )
   directory = pathlib.Path(directory)
-  found, is_minimized = read_objective(directory)
   runs = [
     run_reader.read_any_run(path, str(path.relative_to(directory)))
     for path in paths
   ]
-  runs = [run.with_metric(objective or found) for run in runs]
+  found, is_minimized = read_objective(directory)
   known = sorted({metric for run in runs for metric in run.metrics})
-  if objective and known and objective not in known:
+  if (
+    objective and known and all(run.measured(objective) is None for run in runs)
+  ):
     raise UserError(
       f'--objective={objective}: no run has this metric. There are '
       f'{", ".join(map(plain_text.escape_line, known))}.'
@@ -164,7 +164,7 @@ def compare_runs(
     is_minimized: whether less is better; None goes by the metric's name.
   """
   if is_minimized is None:
-    is_minimized = minimized_by_name(objective)
+    is_minimized = metric_names.is_minimized(objective)
   sign = 1 if is_minimized else -1
 
   def order(values: Mapping[str, float]) -> float:
@@ -207,13 +207,6 @@ def compare_runs(
     objective=objective,
     is_minimized=is_minimized,
   )
-
-
-def minimized_by_name(metric: str) -> bool:
-  """Tells whether less of a metric is better, by its name."""
-  # Of one class, it does not matter what that is called.
-  name = metric.lower().partition(':')[0]
-  return any(word in name for word in _MINIMIZED)
 
 
 def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:

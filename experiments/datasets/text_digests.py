@@ -9,16 +9,15 @@ from __future__ import annotations
 import functools
 import hashlib
 import pathlib
-import re
 import typing
 
 import numpy as np
 
 from experiments.foundation import cache
+from experiments.rundir import predictions_file
 
 # Of 10 million texts, any two are the same by chance in 3 cases of a million.
-N_CHARACTERS = 16
-DTYPE = np.dtype(f'S{N_CHARACTERS}')
+_N_CHARACTERS = predictions_file.DIGEST.itemsize
 _FILE = 'digests.bin'
 
 
@@ -28,7 +27,7 @@ def digest(text: str) -> str:
   Args:
     text: as the data set has it, several keys joined.
   """
-  return hashlib.sha256(text.encode()).hexdigest()[:N_CHARACTERS]
+  return hashlib.sha256(text.encode()).hexdigest()[:_N_CHARACTERS]
 
 
 def open_digests(
@@ -48,15 +47,14 @@ def open_digests(
     UserError: the cache cannot be written, or the data set is damaged.
   """
   identity = (source.fingerprint, source.splits[split])
-  key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
-  stem = re.sub(r'[^\w.-]+', '_', f'{source.full_name}-{split}')
-  path = cache_dir / 'digests' / f'{stem}-{key}'
+  name = cache.entry_name(f'{source.full_name}-{split}', identity)
+  path = cache_dir / 'digests' / name
   cache.open_or_build(
     path,
     build=functools.partial(_write, source, split),
     what=f'the digests of {source.full_name} {split!r}',
   )
-  return np.fromfile(path / _FILE, DTYPE)
+  return np.fromfile(path / _FILE, predictions_file.DIGEST)
 
 
 def _write(

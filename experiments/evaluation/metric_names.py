@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_MINIMIZED = ('cross_entropy', 'brier_score', 'expected_calibration_error')
+# In names of metrics of which less is better, also of those of other systems.
+_MINIMIZED = ('cross_entropy', 'loss', 'error', 'brier')
 # Of the whole split, by the field of `metrics.Evaluation`.
 OF_ALL = (
   'accuracy',
@@ -54,8 +55,10 @@ def is_rare(name: str) -> bool:
 
 
 def is_minimized(name: str) -> bool:
-  """Tells whether less of a metric is better."""
-  return name in _MINIMIZED
+  """Tells whether less of a metric is better; of all others more is."""
+  # Of one class, it does not matter what that is called.
+  kind = name.lower().partition(':')[0]
+  return any(word in kind for word in _MINIMIZED)
 
 
 def class_of(name: str) -> str:

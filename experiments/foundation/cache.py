@@ -9,10 +9,12 @@ entry, one builds it and the others wait.
 import concurrent.futures
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
 import pathlib
+import re
 import shutil
 import typing
 import zlib
@@ -57,6 +59,18 @@ class FullDiskError(Exception):
 def is_full_disk(error: OSError) -> bool:
   """Tells whether writing failed for want of space."""
   return error.errno in _FULL
+
+
+def entry_name(readable: str, identity: tuple) -> str:
+  """Returns the name of an entry, which is found by what it depends on.
+
+  Args:
+    readable: begins the name, for who looks at the directory.
+    identity: all that it depends on, of values whose `repr` tells them apart.
+  """
+  key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
+  stem = re.sub(r'[^\w.-]+', '_', readable)
+  return f'{stem}-{key}'
 
 
 def open_entry(path: pathlib.Path) -> dict[str, typing.Any] | None:

@@ -21,6 +21,7 @@ from experiments.datasets.file_texts import FileTexts, Text
 from experiments.foundation import data_paths, plain_text
 from experiments.foundation.errors import UserError
 from experiments.pipeline import data as experiment_data
+from experiments.rundir import predictions_file
 from experiments.text import tokenization
 
 # What of a finished run can be bound, by its place in `DataConfig`.
@@ -236,12 +237,10 @@ def tokenize(
     logging.warning('%s', file_import.left_out(path, survey))
   if not classes:
     raise UserError(f'{rows.dataset}, {rows.split!r}: no row to evaluate.')
-  offsets = np.zeros(len(classes) + 1, np.int64)
-  np.cumsum(np.concatenate(lengths), out=offsets[1:])
-  tokens = tokenization.Tokens(
-    np.concatenate(parts), offsets, np.asarray(classes, np.int32)
+  tokens = tokenization.Tokens.from_sizes(
+    np.concatenate(parts), np.concatenate(lengths), classes
   )
   return (
     experiment_data.cut(tokens, max_tokens),
-    np.asarray(digests, text_digests.DTYPE),
+    np.asarray(digests, predictions_file.DIGEST),
   )

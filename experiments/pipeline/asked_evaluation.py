@@ -4,7 +4,6 @@ import pathlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from experiments.backend import jax_setup
 from experiments.foundation import cache, json_text
 from experiments.pipeline import (
   asked_data,
@@ -13,7 +12,6 @@ from experiments.pipeline import (
   runs,
   saved_model,
 )
-from experiments.pipeline.data import run_vocabulary
 from experiments.pipeline.run_evaluation import Measured
 from experiments.rundir import run_dir
 
@@ -66,7 +64,7 @@ def evaluate(
     experiment, split=split, gin_bindings=gin_bindings
   )
   if asked.is_reported:
-    results = runs.evaluate(output_dir, allow_import=allow_import)
+    results = runs.evaluate_again(experiment, directory)
     record = directory.read_run()
     return AskedResults(
       record.get('dataset', experiment.data.name),
@@ -76,18 +74,13 @@ def evaluate(
       directory.report.path,
     )
   cache_dir = cache.cache_dir()
-  jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
-  vocabulary = run_vocabulary(experiment, directory)
-  classifier, step = saved_model.load_classifier(
-    experiment, directory, vocabulary=vocabulary
-  )
-  labels = directory.read_labels()
+  loaded = saved_model.load_run(experiment, directory, cache_dir=cache_dir)
   rows = asked_data.open_rows(asked, cache_dir=cache_dir, needs_label=True)
   tokens, text_digests = asked_data.tokenize(
     rows,
     asked=asked,
-    vocabulary=vocabulary,
-    labels=labels,
+    vocabulary=loaded.vocabulary,
+    labels=loaded.labels,
     max_tokens=experiment.text.max_tokens,
   )
   with directory.locked():
@@ -98,13 +91,13 @@ def evaluate(
       run_evaluation.Examples(
         dataset=rows.dataset,
         split=rows.split,
-        label_names=tuple(labels),
-        vocabulary=vocabulary,
+        label_names=tuple(loaded.labels),
+        vocabulary=loaded.vocabulary,
         tokens=tokens,
         text_digests=text_digests,
       ),
-      classifier=classifier,
-      step=step,
+      classifier=loaded.classifier,
+      step=loaded.step,
       directory=place,
       predictions=place.file(_PREDICTIONS),
     )
@@ -113,11 +106,13 @@ def evaluate(
         {
           'dataset': rows.dataset,
           'split': rows.split,
-          'step': step,
+          'step': loaded.step,
           'metrics': measured.evaluation.to_dict(),
         },
         indent=2,
       )
       + '\n'
     )
-  return AskedResults(rows.dataset, rows.split, measured, step, place.path)
+  return AskedResults(
+    rows.dataset, rows.split, measured, loaded.step, place.path
+  )

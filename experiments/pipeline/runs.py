@@ -22,7 +22,7 @@ from experiments.pipeline import (
   saved_model,
   warm_start,
 )
-from experiments.pipeline.data import Data, open_data, run_vocabulary
+from experiments.pipeline.data import Data, open_data
 from experiments.pipeline.models import Models
 from experiments.pipeline.results import Results, read_results
 from experiments.reporting import run_events, tensorboard
@@ -101,23 +101,37 @@ def evaluate(
     UserError: it is none, or its data cannot be had.
   """
   directory = run_dir.RunDir(output_dir).existing()
-  experiment = run_config.load_experiment(directory, allow_import)
-  cache_dir = cache.cache_dir()
-  jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
-  vocabulary = run_vocabulary(experiment, directory)
-  # First, since it tells whether the vocabulary is that of the run.
-  classifier, step = saved_model.load_classifier(
-    experiment, directory, vocabulary=vocabulary
+  return evaluate_again(
+    run_config.load_experiment(directory, allow_import), directory
   )
-  data = open_data(experiment, cache_dir=cache_dir, vocabulary=vocabulary)
+
+
+def evaluate_again(
+  experiment: Experiment, directory: run_dir.RunDir
+) -> Results:
+  """Does what `evaluate` does, where the config has been read already.
+
+  Args:
+    experiment: of the run.
+    directory: of the run.
+
+  Raises:
+    UserError: there is no checkpoint, or its data cannot be had.
+  """
+  cache_dir = cache.cache_dir()
+  # First, since it tells whether the vocabulary is that of the run.
+  loaded = saved_model.load_run(experiment, directory, cache_dir=cache_dir)
+  data = open_data(
+    experiment, cache_dir=cache_dir, vocabulary=loaded.vocabulary
+  )
   _check_data(directory, data)
   with directory.locked():
     return run_evaluation.evaluate_run(
       experiment,
       directory=directory,
       data=data,
-      classifier=classifier,
-      step=step,
+      classifier=loaded.classifier,
+      step=loaded.step,
     )
 
 
@@ -163,17 +177,17 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
     return False
   text = directory.config.read_text(encoding='utf-8-sig', errors='replace')
   differences = gin_config.differences(text, config.text)
+  if not differences:
+    return directory.read_run().get('status') == run_dir.FINISHED
   added = more_steps.find_added(text, config.text)
-  if differences and added:
+  if added:
     more_steps.check(directory, added)
     return False
-  if differences:
-    raise UserError(
-      f'--output_dir={directory.path} holds a run with another config:\n'
-      + '\n'.join(f'  {line}' for line in differences)
-      + '\nChoose another --output_dir, or remove this one.'
-    )
-  return directory.read_run().get('status') == run_dir.FINISHED
+  raise UserError(
+    f'--output_dir={directory.path} holds a run with another config:\n'
+    + '\n'.join(f'  {line}' for line in differences)
+    + '\nChoose another --output_dir, or remove this one.'
+  )
 
 
 def status_of(error: BaseException) -> str:

@@ -1,14 +1,17 @@
 """The model of a run, as its checkpoints hold it, ready to be asked."""
 
+import pathlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.backend import jax_setup
 from experiments.config.experiment import Experiment
 from experiments.evaluation import inference
 from experiments.foundation.errors import UserError
 from experiments.pipeline import run_identity
+from experiments.pipeline.data import run_vocabulary
 from experiments.pipeline.models import Models
 from experiments.rundir import checkpoints, run_dir
 from experiments.text import tokenization
@@ -68,6 +71,47 @@ def check(checkpoint: checkpoints.Checkpoint, identity: Mapping[str, str]):
   """
   loop_state.check(checkpoint)
   run_identity.check(checkpoint, identity)
+
+
+class LoadedRun(NamedTuple):
+  """A finished run, ready to be asked.
+
+  Attributes:
+    experiment: of the run.
+    classifier: its model.
+    step: training steps that the model has seen.
+    vocabulary: of the run.
+    labels: the classes by name, in the order of the model's outputs.
+  """
+
+  experiment: Experiment
+  classifier: inference.Classifier
+  step: int
+  vocabulary: tokenization.Vocabulary
+  labels: list[str]
+
+
+def load_run(
+  experiment: Experiment, directory: run_dir.RunDir, *, cache_dir: pathlib.Path
+) -> LoadedRun:
+  """Starts JAX as the run had it, and loads what answers.
+
+  Args:
+    experiment: of the run.
+    directory: of the run.
+    cache_dir: of compiled programs.
+
+  Raises:
+    UserError: see `load_classifier`; or the vocabulary cannot be read.
+  """
+  jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
+  vocabulary = run_vocabulary(experiment, directory)
+  classifier, step = load_classifier(
+    experiment, directory, vocabulary=vocabulary
+  )
+  return LoadedRun(
+    experiment, classifier, step, vocabulary, directory.read_labels()
+  )
 
 
 def load_classifier(

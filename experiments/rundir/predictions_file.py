@@ -35,7 +35,8 @@ MAX_BYTES = 2**33
 MAX_CLASSES = 1_000_000
 _KEY = b'trax_experiments'
 _FORMAT = 1
-_DIGEST = np.dtype('S16')
+# Of a text, see `datasets.text_digests`.
+DIGEST = np.dtype('S16')
 _MAX_DESCRIPTION_BYTES = 2**26
 
 
@@ -176,7 +177,7 @@ def decode(content: bytes) -> Predictions:
     step=description['step'],
     rows=rows.to_numpy(),
     expected=expected.to_numpy(),
-    text_digests=np.asarray(digests.to_pylist(), _DIGEST),
+    text_digests=np.asarray(digests.to_pylist(), DIGEST),
     log_probs=log_probs.flatten().to_numpy().reshape(n, n_classes),
   )
   if description.pop('sha256') != _checksum(dict(description), predictions):  # type: ignore[misc]
@@ -240,7 +241,7 @@ def _checksum(description: dict, predictions: Predictions) -> str:
   for column, dtype in (
     (predictions.rows, np.int64),
     (predictions.expected, np.int32),
-    (predictions.text_digests, _DIGEST),
+    (predictions.text_digests, DIGEST),
     (predictions.log_probs, np.float32),
   ):
     digest.update(np.asarray(column, dtype).tobytes())

@@ -54,7 +54,7 @@ class Settings:
   def is_minimized(self) -> bool:
     """Whether less of the objective is better."""
     if self.direction is None:
-      return compare.minimized_by_name(self.objective)
+      return metric_names.is_minimized(self.objective)
     return self.direction == 'minimize'
 
 

@@ -7,10 +7,8 @@ more than a chunk of texts.
 
 import dataclasses
 import functools
-import hashlib
 import logging
 import pathlib
-import re
 import time
 import typing
 
@@ -89,18 +87,33 @@ class Tokens:
       ids: token ids of each example.
       labels: label of each example.
     """
-    offsets = np.zeros(len(ids) + 1, np.int64)
-    np.cumsum([len(i) for i in ids], out=offsets[1:])
-    flat = np.fromiter((i for some in ids for i in some), np.int32, offsets[-1])
-    return cls(flat, offsets, np.asarray(labels, np.int32))
+    sizes = [len(i) for i in ids]
+    flat = np.fromiter((i for some in ids for i in some), np.int32, sum(sizes))
+    return cls.from_sizes(flat, sizes, labels)
+
+  @classmethod
+  def from_sizes(
+    cls,
+    ids: np.ndarray,
+    sizes: typing.Sequence[int] | np.ndarray,
+    labels: typing.Sequence[int] | np.ndarray,
+  ) -> 'Tokens':
+    """Returns the tokens of examples whose ids follow each other.
+
+    Args:
+      ids: integer [tokens].
+      sizes: how many of them each example has.
+      labels: label of each example.
+    """
+    offsets = np.zeros(len(sizes) + 1, np.int64)
+    np.cumsum(sizes, out=offsets[1:])
+    return cls(ids, offsets, np.asarray(labels, np.int32))
 
 
 def tokens_of(texts: typing.Sequence[str], vocabulary: Vocabulary) -> Tokens:
   """Returns the token ids of texts in memory, with 0 for every label."""
   ids, sizes = vocabulary.encode_batch(texts)
-  offsets = np.zeros(len(texts) + 1, np.int64)
-  np.cumsum(sizes, out=offsets[1:])
-  return Tokens(ids, offsets, np.zeros(len(texts), np.int32))
+  return Tokens.from_sizes(ids, sizes, np.zeros(len(texts), np.int32))
 
 
 def tokenize_split(
@@ -168,9 +181,8 @@ def _entry(
     tuple(source.keys),
     vocabulary.identity,
   )
-  key = hashlib.sha256(repr(identity).encode()).hexdigest()[:32]
-  stem = re.sub(r'[^\w.-]+', '_', f'{source.full_name}-{split}')
-  return (cache_dir or cache.cache_dir()) / 'tokens' / f'{stem}-{key}'
+  name = cache.entry_name(f'{source.full_name}-{split}', identity)
+  return (cache_dir or cache.cache_dir()) / 'tokens' / name
 
 
 def _write(

@@ -88,11 +88,11 @@ class SampledEvaluation:
     stream.position = state.eval_position
     metrics = self._trax.measure()
     if self._more is not None:
-      stream, n = copy.copy(stream), stream.position - state.eval_position
-      stream.position = state.eval_position
-      batches = [next(stream) for _ in range(n)]
+      again = copy.copy(stream)
+      again.position = state.eval_position
+      n_batches = stream.position - state.eval_position
+      batches = [next(again) for _ in range(n_batches)]
       metrics |= self._more.measure(weights[0], now.state[0], batches)
-      stream = self._trax.eval_task.labeled_data
     *_, rng = self._trax.train_state()
     return Measured(metrics, self._count(state, rng), rng, stream.position)
 

@@ -219,19 +219,19 @@ def ask(trained):
   directory = run_dir.RunDir(trained[0])
   experiment = run_config.load_experiment(directory)
   vocabulary = data.run_vocabulary(experiment, directory)
-  classifier, _ = saved_model.load_classifier(
+  classifier, step = saved_model.load_classifier(
     experiment, directory, vocabulary=vocabulary
   )
-  labels = directory.read_labels()
+  loaded = saved_model.LoadedRun(
+    experiment, classifier, step, vocabulary, directory.read_labels()
+  )
 
   def answers_of(lines, format_=None):
     format_ = format_ or questions.find_format('-', lines)
     asked = [
       questions.read_question(line, format_, ('text',)) for line in lines
     ]
-    answered = predict_command.answer(
-      asked, experiment, classifier, vocabulary, labels
-    )
+    answered = predict_command.answer(asked, loaded)
     return list(map(predict_command.render_answer, asked, answered))
 
   return answers_of
