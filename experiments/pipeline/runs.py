@@ -26,6 +26,7 @@ from experiments.pipeline.data import Data, open_data
 from experiments.pipeline.models import Models
 from experiments.pipeline.results import Results, read_results
 from experiments.reporting import run_events, tensorboard
+from experiments.reporting.hparams import run_hparams
 from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training.context import RunContext
 from experiments.training.update import Start
@@ -358,7 +359,7 @@ def _session(
   run_events.take_back(directory.root, [])
   with tensorboard.EventWriter(directory.root) as writer:
     writer.session_start(
-      tensorboard.run_hparams(config.macros, config.overrides, hparams),
+      run_hparams(config.macros, config.overrides, hparams),
       start_time=start,
     )
     writer.text('config.gin', tensorboard.code_block(config.text), 0)

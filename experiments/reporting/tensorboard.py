@@ -12,7 +12,7 @@ A run directory is one session of the HParams dashboard:
   what all runs have, and a run that lacks a value has an empty cell.
 * It shows the first five hyper-parameters (those that differ, then the others
   by name), then the first five metrics by name. So that the metrics are seen, a
-  session has few hyper-parameters, see `run_hparams`.
+  session has few hyper-parameters, see `hparams.run_hparams`.
 * A session's first start and first end count; TensorBoard ignores later ones.
   So the end is written only when it is final.
 
@@ -22,9 +22,7 @@ a file once a later one is there.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import math
 import os
 import pathlib
 import struct
@@ -33,6 +31,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from experiments.foundation.directory import Directory
+from experiments.reporting.hparams import hparam_values
 from experiments.rundir import event_files
 
 if TYPE_CHECKING:
@@ -45,8 +44,6 @@ FINAL_STATUS = {
   'diverged': 'STATUS_FAILURE',
   'pruned': 'STATUS_FAILURE',
 }
-
-_USUAL_HPARAMS = ('LEARNING_RATE', 'MODEL', 'SEED')
 
 # Without 'tfevents' in it, so that no reader takes it for an event file.
 _TEMPORARY_NAME = '.rewrite.tmp'
@@ -208,8 +205,8 @@ class EventWriter:
     """Opens the HParams session: this directory is a row of the table.
 
     Args:
-      hparams: hyper-parameters by name, see `run_hparams`; converted by
-        `hparam_values`.
+      hparams: hyper-parameters by name, see `hparams.run_hparams`; converted
+        by `hparam_values`.
       start_time: seconds since the epoch.
     """
     from tensorboard.plugins.hparams import plugin_data_pb2
@@ -319,71 +316,6 @@ def rewrite(
   for old_file in old_files:
     old_file.unlink()
   return file.path
-
-
-def run_hparams(
-  macros: Mapping[str, Any],
-  overrides: Mapping[str, str],
-  names: Iterable[str] | None = None,
-) -> dict[str, Any]:
-  """Returns the hyper-parameters of a run.
-
-  Of a trial these are what its sweep tries. Of a run by itself, what it
-  overrides, and a few more, so that one which does not override them has no
-  empty cell among runs that do. What else the config says is the same in most
-  runs, and would stand where the metrics are to be seen; it is in the text of
-  the config.
-
-  An override's value must not stay text where another run's is a number: then
-  TensorBoard cannot sort by it.
-
-  Args:
-    macros: every macro's value, overridden or not.
-    overrides: bindings of the command line, as text by key.
-    names: of what the sweep tries; None for a run by itself.
-
-  Returns:
-    Values by name, such as 'LEARNING_RATE' and 'Adam.b1'.
-  """
-  if names is None:
-    names = {*_USUAL_HPARAMS, *overrides}
-  shown = set(names)
-  result = {name: value for name, value in macros.items() if name in shown}
-  for key, text in overrides.items():
-    if key in shown and key not in result:
-      try:
-        result[key] = ast.literal_eval(text)
-      except (ValueError, SyntaxError):
-        # '@Adam' or '%MACRO'.
-        result[key] = text
-  return result
-
-
-def hparam_values(
-  hparams: Mapping[str, Any],
-) -> dict[str, bool | float | str]:
-  """Returns hyper-parameters as TensorBoard can compare them.
-
-  Numbers, bools and strings stay what they are; lists and the like become their
-  Python text. None, NaN and infinity are left out: a string in their place
-  would make a column of text of it, whose filter hides the runs with numbers.
-
-  Args:
-    hparams: values by name.
-
-  Returns:
-    The values by name, in the same order.
-  """
-  result: dict[str, bool | float | str] = {}
-  for name, value in hparams.items():
-    if isinstance(value, (bool, str)):
-      result[name] = value
-    elif isinstance(value, (int, float)):
-      if math.isfinite(value):
-        result[name] = float(value)
-    elif value is not None:
-      result[name] = repr(value)
-  return result
 
 
 def code_block(text: str) -> str:

@@ -9,6 +9,7 @@ from experiments.comparison import run_reader
 from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.reporting import tensorboard
+from experiments.reporting.hparams import run_hparams
 from experiments.rundir import run_dir, sweep_file
 from experiments.sweeps import sweep_display, sweep_plan, sweep_settings
 from experiments.sweeps.executors import (
@@ -241,7 +242,7 @@ def _mark_failed(trial: Trial, outcome: Outcome) -> None:
     with tensorboard.EventWriter(directory.root) as writer:
       if not run:
         writer.session_start(
-          tensorboard.run_hparams(
+          run_hparams(
             trial.config.macros, trial.config.overrides, trial.values
           ),
           start_time=time.time(),
