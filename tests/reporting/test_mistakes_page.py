@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from experiments.evaluation import metrics
+from experiments.foundation import plain_text
 from experiments.reporting import mistakes_page
 from experiments.reporting.mistakes_page import Mistake
 from tests.fixtures import live_browser
@@ -159,9 +160,14 @@ def check_stays_text(text):
     'dir',
   }
   plain = ''.join(''.join(page.texts).split())
-  assert (
-    plain.count(''.join(mistakes_page.plain_text.one_line(text).split())) >= 4
+  # A name stands in one line, with \x1f as a space; a text has its own lines,
+  # with \x1f escaped.
+  as_name, as_text = (
+    ''.join(shown(text).split())
+    for shown in (plain_text.one_line, plain_text.lines)
   )
+  assert plain.count(as_name) >= (4 if as_name == as_text else 3)
+  assert as_text in plain
 
 
 def test_hostile_text_stays_text():
@@ -174,6 +180,7 @@ def test_hostile_text_stays_text():
   ).map(''.join)
   | st.text(max_size=300)
 )
+@example('0\x1f2')
 def test_any_text_stays_text(text):
   check_stays_text(text)
 
