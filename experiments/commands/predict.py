@@ -19,8 +19,8 @@ from experiments.commands.questions import (
 )
 from experiments.config.experiment import BucketConfig
 from experiments.foundation import cache, json_text, terminal
-from experiments.foundation.directory import WrongKindError, open_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import WrongKindError, open_regular
 from experiments.pipeline import (
   asked_data,
   prediction,

@@ -13,8 +13,8 @@ from typing import Any
 from experiments.config import gin_search
 from experiments.config.gin_syntax import Place, parse
 from experiments.config.gin_values import render, shortened
-from experiments.foundation.directory import WrongKindError, read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import WrongKindError, read_regular
 from gin import config_parser
 
 # Of one file.

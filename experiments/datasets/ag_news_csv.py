@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from experiments.datasets import preparation
-from experiments.foundation.directory import open_regular, read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import open_regular, read_regular
 
 CLASS_NAMES = ('World', 'Sports', 'Business', 'Sci/Tech')
 SPLITS = ('train', 'test')

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from experiments.foundation.directory import read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import read_regular
 from experiments.foundation.suggestions import nearest, suggest
 
 # By which features.json names a class, in TFDS's formats old and new.

@@ -34,8 +34,8 @@ from experiments.datasets.file_survey import (
   survey_rows,
 )
 from experiments.foundation import cache, files
-from experiments.foundation.directory import open_regular, read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import open_regular, read_regular
 from experiments.foundation.suggestions import nearest, suggest
 
 # Changes with what an import writes for the same rows.

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, cast
 
 from experiments.foundation.data_paths import FORMATS, format_of
-from experiments.foundation.directory import open_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import open_regular
 
 _SAMPLE_BYTES = 2**18
 _DELIMITERS = ',\t;|'

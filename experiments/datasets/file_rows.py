@@ -20,8 +20,8 @@ from experiments.datasets.file_layout import (
   explain_damage,
   open_bytes,
 )
-from experiments.foundation.directory import read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import read_regular
 
 # Of a line, and so of a row of JSON; longer ones are no rows of a data set.
 MAX_LINE_BYTES = 2**26

@@ -21,8 +21,8 @@ from experiments.datasets import (
   slices,
   storage,
 )
-from experiments.foundation.directory import open_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import open_regular
 
 if TYPE_CHECKING:
   import tensorflow_datasets as tfds

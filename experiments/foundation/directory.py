@@ -21,13 +21,18 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import (
+  MAX_BYTES,
+  SAFELY,
+  WrongKindError,
+  bounded,
+  check_size,
+  kind_of,
+  require_regular,
+)
 
-# Not blocking, so that a FIFO that nobody writes to is opened, and refused.
-_SAFELY = os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-_BELOW = _SAFELY | os.O_NOFOLLOW
+_BELOW = SAFELY | os.O_NOFOLLOW
 _ASIDE = re.compile(r'\.(.+)\.[a-z0-9_]{8}\.tmp')
-# Of what is read as a whole and has no bound of its own.
-MAX_BYTES = 2**28
 # What opening the wrong kind of thing ends in.
 _OF_KINDS = (
   errno.ELOOP,
@@ -36,19 +41,6 @@ _OF_KINDS = (
   errno.ENXIO,
   errno.EOPNOTSUPP,
 )
-_KINDS = {
-  stat.S_IFLNK: 'a symbolic link',
-  stat.S_IFDIR: 'a directory',
-  stat.S_IFREG: 'a file',
-  stat.S_IFIFO: 'a FIFO',
-  stat.S_IFSOCK: 'a socket',
-  stat.S_IFCHR: 'a device',
-  stat.S_IFBLK: 'a device',
-}
-
-
-class WrongKindError(UserError):
-  """Something that is no regular file, or no directory, where one must be."""
 
 
 class Directory:
@@ -371,99 +363,12 @@ class File:
       descriptor = os.open(
         self.name, _BELOW | flags, 0o666, dir_fd=self.directory.descriptor
       )
-    return _checked(descriptor, str(self))
+    return require_regular(descriptor, str(self))
 
 
-def open_regular(path: os.PathLike[str] | str) -> io.BufferedReader:
-  """Opens a file that the user named to be read.
-
-  The path may lead through symbolic links, to a regular file. A pipe may be
-  named as well if this process was started with it, as in
-  `--input=<(zcat articles.gz)`.
-
-  Args:
-    path: the file.
-
-  Raises:
-    WrongKindError: it is something else.
-    OSError: it does not exist, or may not be read.
-  """
-  path = os.fspath(path)
-  if re.fullmatch(r'/dev/stdin|(/dev|/proc/self)/fd/\d+', path):
-    return open(path, 'rb')
-  mode = os.stat(path).st_mode
-  if not stat.S_ISREG(mode):
-    raise WrongKindError(_refusal(path, mode))
-  descriptor = os.open(path, _SAFELY | os.O_RDONLY)
-  return open(_checked(descriptor, path), 'rb')
-
-
-def read_regular(path: os.PathLike[str] | str, most: int = MAX_BYTES) -> bytes:
-  """Returns all that is in a file that the user named; see `open_regular`.
-
-  Args:
-    path: the file.
-    most: how many bytes that may be.
-
-  Raises:
-    UserError: there are more, or it is no regular file.
-    OSError: as of `open_regular`.
-  """
-  with open_regular(path) as file:
-    return bounded(file, most, os.fspath(path))
-
-
-def bounded(file: BinaryIO, most: int, name: str) -> bytes:
-  """Reads an open file to its end.
-
-  Args:
-    file: opened to be read.
-    most: how many bytes there may be.
-    name: of the file, for a message.
-
-  Raises:
-    UserError: there are more; of a file, nothing has been read.
-  """
-  size = check_size(file, most, name)
-  # A file of /proc and a pipe have no size of their own.
-  content = file.read(-1 if size else most + 1)
-  if len(content) > most:
-    raise _too_large(name, most)
-  return content
-
-
-def check_size(file: BinaryIO, most: int, name: str) -> int:
-  """Returns the size of an open file in bytes; see `bounded`."""
-  size = os.fstat(file.fileno()).st_size
-  if size > most:
-    raise _too_large(name, most)
-  return size
-
-
-def _too_large(name: str, most: int) -> UserError:
-  return UserError(
-    f'{name} has more than {most:,} bytes, the most that are read of such a '
-    'file.'
-  )
-
-
-def _checked(descriptor: int, name: str) -> int:
-  """Returns a descriptor of a regular file; closes any other."""
-  try:
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-      raise WrongKindError(_refusal(name, mode))
-  except BaseException:
-    os.close(descriptor)
-    raise
-  return descriptor
-
-
-def _refusal(place: Directory | File | str, mode: int) -> str:
-  found = _KINDS.get(stat.S_IFMT(mode), 'of no known kind')
+def _refusal(place: Directory | File, mode: int) -> str:
+  found = kind_of(mode)
   wanted = 'directory' if isinstance(place, Directory) else 'file'
-  if isinstance(place, str):
-    return f'{place} is {found}, and a regular file is needed.'
   reason = f'{place} is {found}, and a {wanted} must be there'
   if stat.S_ISLNK(mode):
     reason = f'{place} is {found}, and none is followed there'

@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from experiments.foundation import json_text, json_types
-from experiments.foundation.directory import Directory, File, read_regular
+from experiments.foundation.directory import Directory, File
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import read_regular
 from experiments.rundir import lock, run_names
 from experiments.rundir.run_record import (
   DIVERGED,

@@ -9,8 +9,8 @@ import os
 import re
 from typing import Any
 
-from experiments.foundation.directory import WrongKindError, read_regular
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import WrongKindError, read_regular
 
 # Of a file.
 _MAX_BYTES = 2**24

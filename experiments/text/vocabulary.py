@@ -12,12 +12,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from experiments.foundation.directory import (
-  File,
-  WrongKindError,
-  read_regular,
-)
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import WrongKindError, read_regular
 
 
 class Vocabulary(abc.ABC):

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from experiments.foundation.directory import File, WrongKindError
+from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
+from experiments.foundation.regular_files import WrongKindError
 from experiments.rundir import predictions_file
 
 LABELS = ('sport', 'tech, "new"', 'wörld')
