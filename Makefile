@@ -9,12 +9,15 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # Beside them lie files of users, which are none of our business.
 CODE := launcher.py benchmarks experiments tests
-# How many processes test. Each pays for importing TensorFlow and JAX, so the
-# tests of a file stay together.
+# How many trials run at a time.
 JOBS ?= 2
+# How many processes test: one more than there are cores, since tests wait for
+# what they start. Each imports TensorFlow and JAX, so the tests of a file stay
+# together.
+WORKERS ?= 3
 # How often `make torture` kills.
 KILLS ?= 300
-PYTEST := $(BIN)/pytest -q -n $(JOBS) --dist loadfile
+PYTEST := $(BIN)/pytest -q -n $(WORKERS) --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -68,7 +71,7 @@ format: install  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --quiet --fix $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 
-bench: install  ## measure speed, 110 minutes; see benchmarks/README.md
+bench: install  ## measure speed, 125 minutes; see benchmarks/README.md
 	@status=0; for f in benchmarks/bench_*.py; do \
 	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || status=1; done; \
 	$(BIN)/python -m benchmarks.summary || status=1; exit $$status

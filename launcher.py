@@ -21,6 +21,8 @@ _COMMANDS = {
   'predict': 'predict',
   'prepare': 'prepare',
   'compare': 'compare_runs',
+  'audit': 'audit',
+  'find_lr': 'find_lr',
 }
 
 
@@ -34,7 +36,7 @@ def main() -> None:
   # garbage among them.
   gc.set_threshold(20_000)
   name = _COMMANDS[FLAGS.mode]
-  if FLAGS.mode == 'train' and FLAGS.sweep:
+  if FLAGS.mode == 'train' and (FLAGS.sweep or FLAGS.folds):
     name = 'sweep'
   elif FLAGS.mode == 'train' and FLAGS.dry_run:
     name = 'dry_run'

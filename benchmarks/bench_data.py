@@ -63,7 +63,7 @@ class Texts:
       yield [self.texts[i % len(self.texts)] for i in indices], labels
 
 
-def timed(function: Callable[[], Any]) -> tuple[float, Any]:
+def time_call(function: Callable[[], Any]) -> tuple[float, Any]:
   """Returns the seconds that a call took, and its result."""
   start = time.perf_counter()
   result = function()
@@ -74,7 +74,7 @@ def median_rate(function: Callable[[], int]) -> float:
   """Returns the median of the examples per second that a function handles."""
   rates = []
   for _ in range(N_REPEATS):
-    seconds, n = timed(function)
+    seconds, n = time_call(function)
     rates.append(n / seconds)
   return statistics.median(rates)
 
@@ -93,16 +93,16 @@ def measure(
   before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
   with tempfile.TemporaryDirectory() as folder:
     cache_dir = pathlib.Path(folder)
-    build_seconds, _ = timed(lambda: tokenize(cache_dir))
+    build_seconds, _ = time_call(lambda: tokenize(cache_dir))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    opened = [timed(lambda: tokenize(cache_dir)) for _ in range(N_REPEATS)]
+    opened = [time_call(lambda: tokenize(cache_dir)) for _ in range(N_REPEATS)]
     tokens = opened[0][1]
     lengths = tokens.lengths
-    plan_seconds, plan = timed(
+    plan_seconds, plan = time_call(
       lambda: batches.BatchPlan(lengths=lengths, seed=0, **BUCKETS)
     )
-    first_seconds, _ = timed(lambda: plan.batch(0))
-    far_seconds, _ = timed(lambda: plan.batch(10**6))
+    first_seconds, _ = time_call(lambda: plan.batch(0))
+    far_seconds, _ = time_call(lambda: plan.batch(10**6))
 
     def stream() -> int:
       some = batches.BatchStream(tokens, plan)
@@ -149,7 +149,7 @@ def main() -> None:
   for name, value in figures.items():
     sign, target = TARGETS.get(name, (1, None))
     verdict = (
-      '' if target is None else measuring.met(sign * value, sign * target)
+      '' if target is None else measuring.judge(sign * value, sign * target)
     )
     rows_shown.append((name.replace('_', ' '), value, target, verdict))
   measuring.print_table(('', 'value', 'target', ''), rows_shown)

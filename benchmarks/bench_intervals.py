@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import measuring, simulated_runs
-from experiments.comparison import resampling, statistics
+from experiments.comparison import evidence, resampling
 
 METRICS = {
   name: resampling.METRICS[name]
@@ -73,13 +73,16 @@ def simulate(case: Case, n_pairs: int) -> dict[str, Any]:
       METRICS, first + second, n_draws=_N_DRAWS, seed=i
     )
     for name, draws in found.items():
-      halves = [
-        (draws.observed[part], draws.drawn[:, part])
+      own, other = (
+        resampling.Draws(draws.observed[part], draws.drawn[:, part])
         for part in (slice(case.n_seeds), slice(case.n_seeds, None))
-      ]
-      interval = estimate(name, first, *halves[0])
-      low, high = plain_bootstrap(halves[0][1], generator)
-      p_value = compare(name, first, second, halves)
+      )
+      metric = METRICS[name]
+      interval = evidence.interval_of(name, metric, first, own)
+      low, high = plain_bootstrap(own.drawn, generator)
+      p_value = evidence.difference_of(
+        name, metric, (first, second), (own, other)
+      ).p_value
       counts['covered'][name] += interval.low <= true[name] <= interval.high
       counts['plain_covered'][name] += low <= true[name] <= high
       counts['different'][name] += p_value < 0.05
@@ -88,44 +91,6 @@ def simulate(case: Case, n_pairs: int) -> dict[str, Any]:
     for what, each in counts.items()
   }
   return {'true': true, **shares}
-
-
-def estimate(
-  name: str,
-  runs: list[simulated_runs.Run],
-  observed: np.ndarray,
-  drawn: np.ndarray,
-) -> statistics.Interval:
-  """Returns the interval that a comparison of runs would show."""
-  n = len(runs[0][1])
-  if name == 'accuracy' and len(runs) == 1:
-    return statistics.wilson_interval(observed[0] * n, n)
-  return statistics.estimate(
-    observed, drawn, n_examples=n, bounds=METRICS[name].bounds
-  )
-
-
-def compare(
-  name: str,
-  first: list[simulated_runs.Run],
-  second: list[simulated_runs.Run],
-  halves: list[tuple[np.ndarray, np.ndarray]],
-) -> float:
-  """Returns the p-value that a comparison of runs would show."""
-  if name == 'accuracy' and len(first) == len(second) == 1:
-    is_right, other = (
-      log_probs.argmax(axis=1) == targets
-      for ((log_probs, targets),) in (first, second)
-    )
-    return statistics.mcnemar_p_value(
-      int((is_right & ~other).sum()), int((other & ~is_right).sum())
-    )
-  found = statistics.difference(
-    *halves,
-    n_examples=len(first[0][1]),
-    is_bounded=bool(np.isfinite(METRICS[name].bounds[1])),
-  )
-  return found.p_value
 
 
 def plain_bootstrap(

@@ -53,7 +53,7 @@ def python_with(peer: str) -> pathlib.Path:
   return python
 
 
-def measured(finished: measuring.Finished, **more: Any) -> dict[str, Any]:
+def collect(finished: measuring.Finished, **more: Any) -> dict[str, Any]:
   """Returns what a peer printed, and its seconds from outside."""
   return {
     **finished.last_json(),
@@ -86,7 +86,7 @@ def run_torch(
     ).last_json()['found']
     results.append(
       steps
-      and measured(measuring.run([*command, f'--steps={steps}']), steps=steps)
+      and collect(measuring.run([*command, f'--steps={steps}']), steps=steps)
     )
   return results
 
@@ -128,10 +128,10 @@ def run_launcher(
       *(['--masked'] if more else []),
     ]
   ).last_json()['found']
-  return [steps and timed_launch(work, steps, seed, more) for steps in found]
+  return [steps and time_launch(work, steps, seed, more) for steps in found]
 
 
-def timed_launch(
+def time_launch(
   work: workload.Workload, steps: int, seed: int, more: tuple[str, ...]
 ) -> dict[str, Any]:
   """Trains by the launcher for a number of steps."""
@@ -191,7 +191,7 @@ def main() -> None:
   }
   fasttext_runs: dict[str, list[dict[str, Any] | None]] = {
     name: [
-      measured(
+      collect(
         measuring.run(
           [
             python_with('fasttext'),

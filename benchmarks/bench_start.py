@@ -38,7 +38,7 @@ def main() -> None:
   measuring.print_table(
     ('', 'median', 'worst', 'target', ''),
     [
-      (what, median, worst, most, measuring.met(-median, -most))
+      (what, median, worst, most, measuring.judge(-median, -most))
       for what, median, worst, most in table
     ],
   )

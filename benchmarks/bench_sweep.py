@@ -287,7 +287,7 @@ def kill(work: workload.Workload, steps: int) -> dict[str, Any]:
         *(f'--gin_bindings=N_STEPS={steps}', f'--jobs={JOBS}'),
       ),
       environment(work),
-      lambda: ended(ours.glob('*/run.json'), '"status": "finished"'),
+      lambda: find_end_times(ours.glob('*/run.json'), '"status": "finished"'),
     ),
     'hydra': killing.kill_and_go_on(
       hydra_command(
@@ -298,12 +298,12 @@ def kill(work: workload.Workload, steps: int) -> dict[str, Any]:
         f'+seed={SEEDS[0]},{SEEDS[1]}',
       ),
       environment(work),
-      lambda: ended(theirs.glob('*/result.json'), 'total_seconds'),
+      lambda: find_end_times(theirs.glob('*/result.json'), 'total_seconds'),
     ),
   }
 
 
-def ended(paths: Iterable[pathlib.Path], text: str) -> dict[str, int]:
+def find_end_times(paths: Iterable[pathlib.Path], text: str) -> dict[str, int]:
   """Returns when each of those files was written that hold a text, in ns."""
   return {
     str(path): path.stat().st_mtime_ns
@@ -344,7 +344,7 @@ def main() -> None:
     print(
       f'A trial beyond its training, in a warm worker, of {args.trivial}: '
       f'{found["seconds_beyond_training"]:.3f} s '
-      f'{measuring.met(0.2 / found["seconds_beyond_training"], 1.0)} (0.2 s)'
+      f'{measuring.judge(0.2 / found["seconds_beyond_training"], 1.0)} (0.2 s)'
     )
   if 'grid' in parts:
     figures['grid'] = figures.get('grid', {}) | grid(work, args.steps)
@@ -362,7 +362,7 @@ def main() -> None:
           value,
           seconds['sweep'] / value,
           TARGETS.get(name),
-          measuring.met(-seconds['sweep'] / value, -TARGETS[name])
+          measuring.judge(-seconds['sweep'] / value, -TARGETS[name])
           if name in TARGETS
           else '',
         )

@@ -205,7 +205,7 @@ def main() -> None:
         line['launcher'],
         line['times_better'],
         line['target'],
-        measuring.met(line['times_better'], line['target']),
+        measuring.judge(line['times_better'], line['target']),
       )
       for line in table
     ],

@@ -143,7 +143,7 @@ def standard_error(values: Sequence[float]) -> float:
   return statistics.stdev(values) / len(values) ** 0.5
 
 
-def met(value: float, target: float | None) -> str:
+def judge(value: float, target: float | None) -> str:
   """Returns whether a figure, of which more is better, reaches its target."""
   return '' if target is None else 'met' if value >= target else 'MISSED'
 
@@ -253,15 +253,15 @@ def write_results(
   """
   RESULTS.mkdir(exist_ok=True)
   path = RESULTS / f'{name}.json'
-  content = {'environment': dict(where), **_rounded(figures)}
+  content = {'environment': dict(where), **_round(figures)}
   path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
   print(f'Written: {path.relative_to(ROOT)}', flush=True)
 
 
-def _rounded(value: Any) -> Any:
+def _round(value: Any) -> Any:
   """Returns the value with every float cut to five digits that count."""
   if isinstance(value, Mapping):
-    return {key: _rounded(item) for key, item in value.items()}
+    return {key: _round(item) for key, item in value.items()}
   if isinstance(value, (list, tuple)):
-    return [_rounded(item) for item in value]
+    return [_round(item) for item in value]
   return float(f'{value:.5g}') if isinstance(value, float) else value

@@ -9,7 +9,7 @@ It prints a table, and writes it to benchmarks/results/summary.md.
 import json
 from typing import Any, NamedTuple
 
-from benchmarks import measuring
+from benchmarks import bench_import, measuring
 
 
 class Line(NamedTuple):
@@ -189,6 +189,58 @@ def _sweep(results: dict[str, Any]) -> list[Line]:
   return lines
 
 
+def _import(results: dict[str, Any]) -> list[Line]:
+  lines = []
+  for name in bench_import.FORMATS:
+    ours = [
+      line
+      for line in results['table']
+      if (line['what'], line['format']) == ('import', name)
+    ]
+    rate = bench_import.rate_of_most(ours)
+    growth = bench_import.memory_growth(ours)
+    n_most = max(line['rows'] for line in ours)
+    lines += [
+      Line(
+        f'a {name} file of {n_most:,} rows becomes a data set, rows/s a core',
+        f'at least {bench_import.LEAST_RATE:,.0f}',
+        f'{rate:,.0f}',
+        _verdict(rate >= bench_import.LEAST_RATE),
+      ),
+      Line(
+        'the same, memory beyond that of the fewest rows (MiB)',
+        f'at most {bench_import.MOST_GROWTH_MIB:.0f}',
+        f'{growth:,.0f}',
+        _verdict(growth <= bench_import.MOST_GROWTH_MIB),
+      ),
+    ]
+  return lines
+
+
+def _own_data(results: dict[str, Any]) -> list[Line]:
+  return [
+    Line(
+      f'{name}, trained as --mode=prepare says: points behind an SVM',
+      'at most 2',
+      f'{100 * found["accuracy_behind_svm"]:.1f}',
+      _verdict(found['accuracy_behind_svm'] <= 0.02),
+    )
+    for name, found in results['results'].items()
+  ]
+
+
+def _audit(results: dict[str, Any]) -> list[Line]:
+  seconds = results['seconds']['first']
+  return [
+    Line(
+      f'audit of {results["rows"]:,} rows, the first (s)',
+      f'under {results["target_seconds"]}',
+      measuring.show(seconds),
+      _verdict(seconds < results['target_seconds']),
+    )
+  ]
+
+
 _PARTS = {
   'train': _train,
   'accuracy': _accuracy,
@@ -196,6 +248,9 @@ _PARTS = {
   'start': _start,
   'peers': _peers,
   'sweep': _sweep,
+  'audit': _audit,
+  'import': _import,
+  'own_data': _own_data,
 }
 
 

@@ -48,6 +48,20 @@ def trained(launcher):
 
 
 @pytest.fixture(scope='session')
+def token_counts(trained):
+  """Lists of how many tokens the articles of `trained` have, by their split."""
+  from experiments.datasets import bbc_news_corpus
+  from experiments.text import vocabulary_files
+
+  path, _, _ = trained
+  vocabulary = vocabulary_files.read_vocabulary(path / 'vocabulary.subword')
+  return {
+    split: [len(vocabulary.encode(article.text)) for article in articles]
+    for split, articles in bbc_news_corpus.read_splits().items()
+  }
+
+
+@pytest.fixture(scope='session')
 def two_cores():
   """Two cores that this process may use."""
   cores = sorted(os.sched_getaffinity(0))[:2]

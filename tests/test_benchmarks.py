@@ -121,3 +121,54 @@ def test_the_summary_says_which_targets_are_met(tmp_path, monkeypatch, capsys):
     "| a mistake that only trax's registry can tell (s) | under 5 | 2.50, the "
     'slowest | met |',
   ]
+
+
+def test_the_summary_says_which_data_sets_are_too_far_behind(
+  tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setattr(measuring, 'RESULTS', tmp_path)
+  where = {'cores': 2, 'cpu': 'a CPU', 'memory_gib': 8.0, 'date': '2026-01-02'}
+  behind = {'near': 0.02, 'ahead': -0.0123, 'far': 0.021}
+  results = {n: {'accuracy_behind_svm': value} for n, value in behind.items()}
+  (tmp_path / 'own_data.json').write_text(
+    json.dumps({'environment': where, 'results': results})
+  )
+  summary.main()
+  assert [
+    line.split()[-2:] for line in capsys.readouterr().out.splitlines()[2:]
+  ] == [['2.0', 'met'], ['-1.2', 'met'], ['2.1', 'MISSED']]
+
+
+def test_the_summary_judges_imports_by_the_largest_file(
+  tmp_path, monkeypatch, capsys
+):
+  monkeypatch.setattr(measuring, 'RESULTS', tmp_path)
+  where = {'cores': 2, 'cpu': 'a CPU', 'memory_gib': 8.0, 'date': '2026-01-02'}
+  measured = {'csv': (49_000.0, 300.0), 'jsonl': (60_000.0, 401.0)}
+  table = [
+    {
+      'what': 'import',
+      'format': name,
+      'rows': n_rows,
+      'rows_per_cpu_second': rate if n_rows == 50 else 1.0,
+      'peak_rss_mib': peak if n_rows == 50 else 300.0,
+    }
+    for name, (rate, peak) in {**measured, 'parquet': (5e4, 299.0)}.items()
+    for n_rows in (50, 10)
+  ]
+  # Others are not held to it.
+  table.append({**table[0], 'what': 'pandas', 'rows_per_cpu_second': 1.0})
+  (tmp_path / 'import.json').write_text(
+    json.dumps({'environment': where, 'table': table})
+  )
+  summary.main()
+  assert [
+    line.split()[-2:] for line in capsys.readouterr().out.splitlines()[2:]
+  ] == [
+    ['49,000', 'MISSED'],
+    ['0', 'met'],
+    ['60,000', 'met'],
+    ['101', 'MISSED'],
+    ['50,000', 'met'],
+    ['0', 'met'],
+  ]

@@ -41,7 +41,9 @@ PACKAGES = (
   'reporting',
   'pipeline',
   'comparison',
+  'audit',
   'sweeps',
+  'api',
   'commands',
 )
 

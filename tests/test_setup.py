@@ -73,7 +73,9 @@ def test_the_lock_fits_the_ranges(setup_cfg, section, key):
 def test_what_the_code_imports_is_declared(setup_cfg):
   run_time = set(_requirements(setup_cfg['options']['install_requires']))
   extras = setup_cfg['options.extras_require']
-  optional = set(_requirements(extras['ray'] + extras['search']))
+  optional = set(
+    _requirements(extras['ray'] + extras['search'] + extras['audit'])
+  )
   dev = set(_requirements(extras['dev']))
   distributions = importlib.metadata.packages_distributions()
 
@@ -243,3 +245,76 @@ def test_make_looks_at_our_files_alone(target):
     assert shlex.split(command)[-4:] == [
       *('launcher.py', 'benchmarks', 'experiments', 'tests')
     ]
+
+
+def _try_pythons(folder, **scripts) -> subprocess.CompletedProcess:
+  """Runs .ci/try_pythons on a PATH that has no Python but these scripts."""
+  tools = folder / 'tools'
+  tools.mkdir()
+  for name in [
+    'bash',
+    'cat',
+    'chmod',
+    'cp',
+    'dirname',
+    'grep',
+    'mkdir',
+    'mktemp',
+    'rm',
+    'tail',
+  ]:
+    (tools / name).symlink_to(str(shutil.which(name)))
+  for name, script in scripts.items():
+    python = tools / name.replace('_', '.')
+    python.write_text(f'#!/usr/bin/env bash\n{script}\n')
+    python.chmod(0o755)
+  return subprocess.run(
+    [ROOT / '.ci' / 'try_pythons'],
+    env={'PATH': str(tools), 'TMPDIR': str(folder)},
+    capture_output=True,
+    text=True,
+  )
+
+
+# Makes a venv whose pip and launcher do as they are told.
+_FAKE_VENV = """
+[ "$2" = venv ] || exit 0
+mkdir -p "$3/bin"
+printf '#!/usr/bin/env bash\\n%s\\n' '{pip}' >"$3/bin/python"
+printf '#!/usr/bin/env bash\\n%s\\n' '{launcher}' >"$3/bin/trax-experiments"
+chmod +x "$3/bin/python" "$3/bin/trax-experiments"
+"""
+_HERE_NOT = 'Python 3.12 is not here, so nothing is tried on it.\n'
+
+
+def test_ci_tries_no_python_that_does_not_start(tmp_path):
+  done = _try_pythons(tmp_path, python3_12='exit 127')
+  assert done.returncode == 0, done.stderr
+  assert done.stdout == _HERE_NOT + _HERE_NOT.replace('12', '13')
+  # What it made is gone.
+  assert [path.name for path in tmp_path.iterdir()] == ['tools']
+
+
+@pytest.mark.parametrize(
+  ('pip', 'launcher', 'status', 'last'),
+  [
+    ('exit 0', 'echo \\"label\\"', 0, 'trained, evaluated and answered.'),
+    ('echo no wheel; exit 1', '', 0, 'no wheel'),
+    ('exit 0', '', 1, 'The run on Python 3.13 failed.'),
+    ('exit 0', 'echo \\"label\\"; exit 1', 1, 'The run on Python 3.13 failed.'),
+    (
+      'exit 0',
+      'echo \\"label\\"; [[ $1 != --mode=eval ]]',
+      1,
+      'The run on Python 3.13 failed.',
+    ),
+  ],
+)
+def test_ci_fails_where_a_run_fails_and_not_for_want_of_packages(
+  tmp_path, pip, launcher, status, last
+):
+  python = _FAKE_VENV.format(pip=pip, launcher=launcher)
+  done = _try_pythons(tmp_path, python3_13=python)
+  assert done.returncode == status, done.stdout + done.stderr
+  assert done.stdout.startswith(_HERE_NOT)
+  assert done.stdout.rstrip().endswith(last)

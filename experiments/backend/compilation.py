@@ -1,11 +1,16 @@
-"""Compiled programs, whose compilation a signal can cut short."""
+"""Compiled programs, whose compilation and running a signal can cut short."""
 
 import concurrent.futures
 import contextlib
+import time
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 Tracing = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+# Between two looks whether an array is computed: a share of the time waited.
+_LOOK_SHARE, _MOST_LOOK_SECONDS = 0.1, 0.02
 
 
 class Program:
@@ -38,6 +43,12 @@ class Program:
     self._compiled: dict[Hashable, Callable] = {}
 
   def __call__(self, *args: Any) -> Any:
+    """Calls the function; returns when what it returns is computed."""
+    result = self.start(*args)
+    wait_for(result)
+    return result
+
+  def start(self, *args: Any) -> Any:
     """Calls the function; returns before what it returns is computed."""
     kind = self._kind(*args)
     if kind not in self._compiled:
@@ -66,3 +77,25 @@ class Program:
         self._compiled[kind] = future.result()
     finally:
       pool.shutdown(wait=False, cancel_futures=True)
+
+
+def wait_for(
+  result: Any, while_waiting: Callable[[float], None] = lambda seconds: None
+) -> None:
+  """Waits until arrays are computed, and lets signals be heard meanwhile.
+
+  JAX itself waits in C++, where Python calls no handler. What is being computed
+  when a handler raises an exception is left to end by itself.
+
+  Args:
+    result: a tree of arrays of JAX.
+    while_waiting: called now and then, with the seconds waited so far.
+  """
+  import jax
+
+  start = time.monotonic()
+  for array in jax.tree_util.tree_leaves(result):
+    while not array.is_ready():
+      seconds = time.monotonic() - start
+      time.sleep(min(_LOOK_SHARE * seconds, _MOST_LOOK_SECONDS))
+      while_waiting(seconds)

@@ -44,8 +44,8 @@ def start_jax(*, cache_dir: pathlib.Path, n_threads: int | None = None):
   warnings.filterwarnings(
     'ignore', message='GzipFile was opened for writing', module='gzip|trax'
   )
-  # Programs are compiled for a number of threads, of which JAX's keys know
-  # nothing.
+  # Programs are compiled for a number of threads, which is not part of JAX's
+  # keys.
   directory = cache_dir / 'xla' / f'{threads.in_use()}_threads'
   try:
     directory.mkdir(parents=True, exist_ok=True)

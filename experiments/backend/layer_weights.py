@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-def named(model, weights) -> dict[str, np.ndarray]:
+def name_arrays(model, weights) -> dict[str, np.ndarray]:
   """Names the arrays of a tree of weights by their layers.
 
   Args:

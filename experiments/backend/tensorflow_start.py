@@ -38,7 +38,7 @@ def import_tensorflow() -> None:
   with contextlib.ExitStack() as stack:
     if not verbose:
       stack.enter_context(without_known_noise())
-    # What is held back must not be lost.
+    # Messages that are held back must not be lost.
     with signals.held(before_exit=stack.close), _without_pandas():
       import tensorflow  # noqa: F401
 

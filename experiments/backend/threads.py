@@ -22,7 +22,7 @@ VARIABLE = 'PJRT_NPROC'
 DEFAULT = 2
 
 
-def chosen() -> int:
+def choose() -> int:
   """Returns what new runs take: PJRT_NPROC of the environment, or `DEFAULT`.
 
   Raises:
@@ -47,12 +47,12 @@ def fix(recorded: int | None) -> None:
   """Fixes the number before JAX starts, which reads it then and only then.
 
   Args:
-    recorded: that of a run which goes on or is asked; None: `chosen`.
+    recorded: that of a run which goes on or is asked; None: `choose`.
 
   Raises:
-    UserError: see `chosen`; or JAX has started, with another than `recorded`.
+    UserError: see `choose`; or JAX has started, with another than `recorded`.
   """
-  wanted = recorded or chosen()
+  wanted = recorded or choose()
   if not _is_started():
     os.environ[VARIABLE] = str(wanted)
     # Read when JAX loads SciPy's, with which it factorizes matrices.

@@ -46,4 +46,4 @@ def write(file: File, model: Any, input_signature: Any) -> None:
   ):
     # Without a time, so that equal models are equal files.
     compressed = gzip.compress(content, level, mtime=0)
-    file.directory.file(name).write(compressed)
+    file.parent.file(name).write(compressed)

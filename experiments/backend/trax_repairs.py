@@ -1,10 +1,13 @@
 """The repairs that trax 1.4.1 needs on a current JAX, each with its cause.
 
-`import_trax()` is the one way in. Each repair is undone by deleting its
-function; tests/test_trax_repairs.py shows that each is still needed.
+`import_trax()` is the one way in, and once it or `mend_imports()` was called
+also `import trax`, whoever says it. Each repair is undone by deleting its
+function; tests/backend/test_trax_repairs.py shows that each is still needed.
 """
 
 import importlib
+import importlib.abc
+import importlib.machinery
 import importlib.util
 import inspect
 import os
@@ -37,7 +40,7 @@ _DEFERRED = (
 
 
 def import_trax():
-  """Imports trax, repaired.
+  """Imports trax, repaired, even where it was imported before as it is.
 
   Returns:
     The module `trax`. `trax.supervised.training` is imported too.
@@ -45,23 +48,71 @@ def import_trax():
   Raises:
     ImportError: trax, or something that it needs, is not installed.
   """
-  if 'trax' in sys.modules:
-    return sys.modules['trax']
-  _seed_inspect_cache()
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  stand_ins = _defer_imports()
-  try:
+  mend_imports()
+  with signals.held():
+    trax = importlib.import_module('trax')
+    # If trax was imported before the finder was there.
+    _repair()
+  return trax
+
+
+def mend_imports() -> None:
+  """Makes every later `import trax` of this process import it repaired."""
+  if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+    sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+  """Finds trax where the others do, for `_Loader` to load."""
+
+  def find_spec(
+    self, fullname, path=None, target=None
+  ) -> importlib.machinery.ModuleSpec | None:
+    if fullname != 'trax':
+      return None
+    for finder in sys.meta_path:
+      if isinstance(finder, _Finder):
+        continue
+      spec = finder.find_spec(fullname, path, target)
+      if spec is not None and spec.loader is not None:
+        spec.loader = _Loader(spec.loader)
+        return spec
+    return None
+
+
+class _Loader(importlib.abc.Loader):
+  """Loads trax as its own loader does, without what it need not import."""
+
+  def __init__(self, own: importlib.abc.Loader):
+    self._own = own
+
+  def create_module(self, spec):
+    return self._own.create_module(spec)
+
+  def exec_module(self, module) -> None:
+    # For whoever looks at where it is from.
+    module.__loader__ = module.__spec__.loader = self._own
+    _seed_inspect_cache()
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
     with signals.held():
-      trax = importlib.import_module('trax')
-      importlib.import_module('trax.supervised.training')
-  finally:
-    for name, stand_in in stand_ins.items():
-      if sys.modules.get(name) is stand_in:
-        del sys.modules[name]
-  for name, stand_in in stand_ins.items():
-    parent, _, child = name.rpartition('.')
-    if parent.startswith('trax') and parent in sys.modules:
-      vars(sys.modules[parent]).setdefault(child, stand_in)
+      stand_ins = _defer_imports()
+      try:
+        self._own.exec_module(module)
+        importlib.import_module('trax.supervised.training')
+      finally:
+        for name, stand_in in stand_ins.items():
+          if sys.modules.get(name) is stand_in:
+            del sys.modules[name]
+      for name, stand_in in stand_ins.items():
+        parent, _, child = name.rpartition('.')
+        if parent.startswith('trax') and parent in sys.modules:
+          vars(sys.modules[parent]).setdefault(child, stand_in)
+      _repair()
+
+
+def _repair() -> None:
+  """Makes each repair that has not been made."""
+  importlib.import_module('trax.supervised.training')
   _repair_host_count()
   _repair_tree_unflatten()
   _repair_layer_rng()
@@ -69,7 +120,6 @@ def import_trax():
   warnings.filterwarnings(
     'ignore', message='Explicitly requested dtype int64', module=r'trax\.'
   )
-  return trax
 
 
 def _seed_inspect_cache():
@@ -192,6 +242,8 @@ def _repair_tree_unflatten():
 
   module = sys.modules['trax.fastmath.numpy']
   original = module.tree_unflatten
+  if original.__module__ == __name__:
+    return
 
   def tree_unflatten(flat, tree, copy_from_tree=None):
     """`trax.fastmath.tree_unflatten`; see there."""
@@ -215,6 +267,8 @@ def _repair_layer_rng():
   from trax.layers import base
 
   original = base.Layer.rng
+  if original.fget.__module__ == __name__:
+    return
 
   def rng(self):
     """`trax.layers.Layer.rng`; see there."""

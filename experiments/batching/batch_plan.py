@@ -123,7 +123,9 @@ class BatchPlan:
     self.n_kept = int(kept.sum())
     self.n_dropped = len(kept) - self.n_kept
     if not self.n_kept:
-      raise UserError(_nothing_kept(self._lengths, min_length, max_length))
+      raise UserError(
+        _say_nothing_is_left(self._lengths, min_length, max_length)
+      )
 
     bucket = buckets.bucket_of(self._lengths, self._boundaries)
     bucket[~kept] = -1
@@ -152,7 +154,7 @@ class BatchPlan:
   def epoch_order(self, epoch: int) -> np.ndarray:
     """Returns int64 [n_kept], the kept examples in the order of an epoch."""
     keys = np.concatenate(
-      self._epoch_keys(epoch, [b for b, c in enumerate(self._counts) if c])
+      self.epoch_keys(epoch, [b for b, c in enumerate(self._counts) if c])
     )
     keys.sort()
     return (keys & self._index_mask).astype(np.int64)
@@ -240,7 +242,7 @@ class BatchPlan:
       )
     return rows
 
-  def _emitted(self, epoch: int) -> int:
+  def _count_before(self, epoch: int) -> int:
     """Returns the number of batches before an epoch."""
     return sum(
       epoch * c // s for c, s in zip(self._counts, self._sizes, strict=True)
@@ -253,39 +255,24 @@ class BatchPlan:
     epoch, first, stop = self._span
     if not first <= step < stop:
       high = 1
-      while self._emitted(high) <= step:
+      while self._count_before(high) <= step:
         high *= 2
       # The first epoch before whose end more batches than `step` are emitted.
       epoch = bisect.bisect_right(
-        range(high), step, key=lambda e: self._emitted(e + 1)
+        range(high), step, key=lambda e: self._count_before(e + 1)
       )
-      first, stop = self._emitted(epoch), self._emitted(epoch + 1)
+      first, stop = self._count_before(epoch), self._count_before(epoch + 1)
       self._span = (epoch, first, stop)
     return self._schedule(epoch), step - first
 
-  def _epoch_keys(self, epoch: int, wanted: Sequence[int]) -> list[np.ndarray]:
+  def epoch_keys(self, epoch: int, wanted: Sequence[int]) -> list[np.ndarray]:
     """Returns the unsorted keys, uint64 [c], of some buckets in an epoch."""
     generator = np.random.PCG64(np.random.SeedSequence([self._seed, epoch]))
-    n = sum(self._counts[b] for b in wanted)
-    if n * 1000 < len(self._lengths):
-      return [self._few_keys(generator, self._members[b]) for b in wanted]
     raw = generator.random_raw(len(self._lengths))
     raw &= ~self._index_mask
     return [
       raw[self._members[b]] | self._members[b].astype(np.uint64) for b in wanted
     ]
-
-  def _few_keys(self, generator, members: np.ndarray) -> np.ndarray:
-    """Does what _epoch_keys does, but by jumps to the few numbers needed."""
-    keys = np.empty(len(members), np.uint64)
-    state = generator.state
-    drawn = 0
-    for place, member in enumerate(members.tolist()):
-      generator.advance(member - drawn)
-      keys[place] = generator.random_raw()
-      drawn = member + 1
-    generator.state = state
-    return (keys & ~self._index_mask) | members.astype(np.uint64)
 
   def _remember(self, bucket: int, epoch: int, keys: np.ndarray) -> np.ndarray:
     """Turns sorted keys into the order of a bucket and keeps it for a while."""
@@ -303,7 +290,7 @@ class BatchPlan:
     """Returns int [c], the examples of a bucket in the order of an epoch."""
     order = self._orders[bucket].get(epoch)
     if order is None:
-      (keys,) = self._epoch_keys(epoch, [bucket])
+      (keys,) = self.epoch_keys(epoch, [bucket])
       keys.sort()
       order = self._remember(bucket, epoch, keys)
     return order
@@ -325,7 +312,7 @@ class BatchPlan:
       return self._schedules[epoch]
     of_buckets, numbers, lengths, completions = [], [], [], []
     used = [b for b, count in enumerate(self._counts) if count]
-    for bucket, keys in zip(used, self._epoch_keys(epoch, used), strict=True):
+    for bucket, keys in zip(used, self.epoch_keys(epoch, used), strict=True):
       count, size = self._counts[bucket], self._sizes[bucket]
       first, stop = epoch * count // size, (epoch + 1) * count // size
       keys.sort()
@@ -344,7 +331,7 @@ class BatchPlan:
       of_buckets.append(np.full(len(number), bucket))
       numbers.append(number)
       lengths.append(
-        buckets.padded_lengths(
+        buckets.pad_lengths(
           longest, self._boundaries, bucket, strict=self._strict
         )
       )
@@ -358,7 +345,7 @@ class BatchPlan:
     return schedule
 
 
-def _nothing_kept(
+def _say_nothing_is_left(
   lengths: np.ndarray, min_length: int | None, max_length: int | None
 ) -> str:
   """Says that a filter drops every example."""

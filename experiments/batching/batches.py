@@ -23,8 +23,8 @@ __all__ = [
   'gather',
   'gather_many',
   'single_pass',
-  'stacked_runs',
-  'stacked_shapes',
+  'stack_runs',
+  'stack_shapes',
 ]
 
 # Steps a call: enough to hide the call, few enough to stop soon.
@@ -182,7 +182,7 @@ def _rows(tokens, indices: np.ndarray, length: int) -> np.ndarray:
   return rows.astype(np.int32, copy=False)
 
 
-def stacked_runs(
+def stack_runs(
   stream: BatchStream,
   first: int,
   stop: int,
@@ -217,15 +217,15 @@ def stacked_runs(
         begin += n
 
 
-def stacked_shapes(
+def stack_shapes(
   stream: BatchStream, first: int, stop: int
 ) -> Iterator[tuple[np.ndarray, ...]]:
-  """Yields what `stacked_runs` yields of each shape, in order of first use.
+  """Yields what `stack_runs` yields of each shape, in order of first use.
 
   Args:
-    stream: as of `stacked_runs`.
-    first: as of `stacked_runs`.
-    stop: as of `stacked_runs`.
+    stream: as of `stack_runs`.
+    first: as of `stack_runs`.
+    stop: as of `stack_runs`.
 
   Yields:
     Inputs, targets and weights that are all 0.

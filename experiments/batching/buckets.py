@@ -77,7 +77,7 @@ def extend_buckets(
   return boundaries, [*sizes[:-1], 1]
 
 
-def padded_lengths(
+def pad_lengths(
   longest: np.ndarray, boundaries: Sequence[int], bucket: int, *, strict: bool
 ) -> np.ndarray:
   """Returns to what lengths batches are padded, as by trax's pad_to_max_dims.

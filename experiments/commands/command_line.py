@@ -22,7 +22,7 @@ from experiments.foundation import (
   terminal,
   utf8,
 )
-from experiments.foundation.errors import UserError
+from experiments.foundation.errors import StrictFinding, UserError
 from experiments.foundation.signals import Interrupted, Terminated, end_command
 
 _HELP = re.compile(r'-h|--?help(full|short)?(=.*)?')
@@ -45,7 +45,8 @@ def run(main: Callable[[], None], usage: str) -> int:
     usage: what it is for.
 
   Returns:
-    0 done; 2 the user must change something; 143 after SIGTERM, 130 after
+    0 done; 2 the user must change something; 3 --strict found what it is to
+    stop at; 143 after SIGTERM, 130 after
     Ctrl-C, 141 if the reader of stdout has gone; 1 the program failed, with its
     traceback on stderr.
   """
@@ -62,6 +63,9 @@ def run(main: Callable[[], None], usage: str) -> int:
   except UserError as error:
     _say(str(error))
     return 2
+  except StrictFinding as error:
+    _say(str(error))
+    return 3
   except Interrupted as error:
     _say(str(error))
     return 128 + error.signal_number
@@ -126,7 +130,7 @@ def parse_flags(argv: list[str], usage: str) -> None:
     sys.exit(0)
   try:
     rest = flags_(argv)
-  except (flags.Error, ValueError) as error:
+  except (flags.Error, ValueError, RecursionError) as error:
     message = _explain(error)
     raise UserError(
       f'{message}{"" if message[-1] == "?" else "."} See --help.'
@@ -145,6 +149,9 @@ def _explain(error: Exception) -> str:
   """Returns what absl says of a flag, in words that do not need Python."""
   if isinstance(error, UnicodeDecodeError):
     return '--flagfile: it is not UTF-8 text'
+  if isinstance(error, RecursionError):
+    # absl looks for a flag that resembles one of a thousand characters.
+    return 'No flag has so long a name'
   message = str(error).replace(' ?', '?').rstrip('.')
   for pattern, words in _REWORDED:
     message = pattern.sub(words, message)

@@ -46,8 +46,9 @@ def run(values: flags.FlagValues) -> None:
         'Its size, labels and buckets are known then.'
       )
     else:
-      _show_source(source)
-      _show_buckets(experiment, source, aside)
+      fold = _find_fold(experiment, source, aside)
+      _show_source(source, fold)
+      _show_buckets(experiment, source, aside, fold)
       _show_model(experiment, len(source.label_names))
       _show_schedule(experiment)
   print(f'Output directory: {output_dir} ({state})')
@@ -78,10 +79,27 @@ def _temporary_directory() -> Iterator[pathlib.Path]:
       tempfile.tempdir = before
 
 
-def _show_source(source: datasets.Source) -> None:
+def _find_fold(
+  experiment: Experiment, source: datasets.Source, aside: pathlib.Path
+) -> data.HeldOut | None:
+  """Returns what is held out in place of the test split, if that is so."""
+  if experiment.folds is None:
+    return None
+  held_out = data.find_fold(
+    experiment.data, source, experiment.folds, cache_dir=aside
+  )
+  return data.HeldOut(experiment.evaluated_split, np.flatnonzero(held_out))
+
+
+def _show_source(source: datasets.Source, fold: data.HeldOut | None) -> None:
   print(f'Data set: {source.full_name}')
   for split in source.splits:
-    print(f'  {split}: {source.n_examples[split]:,} ({source.splits[split]})')
+    name, n = source.splits[split], source.n_examples[split]
+    if fold and split == 'train':
+      n -= len(fold.rows)
+    elif fold and split == 'test':
+      name, n = fold.name, len(fold.rows)
+    print(f'  {split}: {n:,} ({name})')
   labels = [plain_text.one_line(name) for name in source.label_names]
   if len(labels) > _MOST_LABELS:
     labels[_MOST_LABELS:] = [f'… {len(labels):,} in all']
@@ -89,21 +107,30 @@ def _show_source(source: datasets.Source) -> None:
 
 
 def _show_buckets(
-  experiment: Experiment, source: datasets.Source, aside: pathlib.Path
+  experiment: Experiment,
+  source: datasets.Source,
+  aside: pathlib.Path,
+  fold: data.HeldOut | None,
 ) -> None:
   vocabulary = _vocabulary(experiment, source, aside)
   print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}\n')
   for split in source.splits:
+    stored = 'train' if fold and split == 'test' else split
     tokens = texts.find_tokens(
       source=source,
-      split=split,
+      split=stored,
       vocabulary=vocabulary,
       cache_dir=cache.cache_dir(),
     )
     if tokens is None:
       tokens = texts.tokenize_split(
-        source=source, split=split, vocabulary=vocabulary, cache_dir=aside
+        source=source, split=stored, vocabulary=vocabulary, cache_dir=aside
       )
+    if fold and split == 'test':
+      tokens = tokens.take(fold.rows)
+    elif fold and split == 'train':
+      rest = np.setdiff1d(np.arange(len(tokens)), fold.rows)
+      tokens = tokens.take(rest)
     plan = data.plan_batches(
       experiment, tokens.lengths, seed=0, is_trained=split == 'train'
     )
@@ -164,4 +191,4 @@ def _show_schedule(experiment: Experiment) -> None:
     print(f'Learning rate: {rates[0]:.4g}')
     return
   print(f'Learning rate, steps 1 to {n_steps:,}:')
-  print(text_plot.bars(rates, last=n_steps))
+  print(text_plot.bars(rates, ends=('1', str(n_steps))))

@@ -4,7 +4,7 @@ import pathlib
 
 from absl import flags
 
-from experiments.config import experiment, gin_config
+from experiments.config import experiment
 from experiments.rundir import run_names
 
 
@@ -19,12 +19,10 @@ def read_experiment(
   Raises:
     UserError: the config does not pass the checks.
   """
-  config = gin_config.check(
-    gin_config.parse(
-      values.gin_file, values.gin_bindings, values.gin_search_paths
-    )
+  found = experiment.read(
+    values.gin_file, values.gin_bindings, values.gin_search_paths
   )
   output_dir = values.output_dir or run_names.default_output_dir(
-    values.gin_file, dict(config.overrides)
+    values.gin_file, dict(found.config.overrides)
   )
-  return experiment.resolve(config), pathlib.Path(output_dir)
+  return found, pathlib.Path(output_dir)

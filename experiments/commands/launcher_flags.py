@@ -4,11 +4,19 @@ import sys
 
 from absl import flags
 
-from experiments.foundation import choices, paths
+from experiments.foundation import choices, paths, processes
 from experiments.foundation.errors import UserError
 
 FLAGS = flags.FLAGS
-MODES = ('train', 'eval', 'predict', 'prepare', 'compare')
+MODES = (
+  'train',
+  'eval',
+  'predict',
+  'prepare',
+  'compare',
+  'audit',
+  'find_lr',
+)
 
 flags.DEFINE_multi_string(
   'gin_file', [], 'The experiment; later files win. --gin_file=gin/agnews.gin'
@@ -28,7 +36,8 @@ flags.DEFINE_string(
   'output_dir',
   None,
   'The run directory; without it, runs/<gin file>/<overrides or default>. Of a '
-  'sweep or a comparison, the directory that holds those of its runs. '
+  'sweep or a comparison, the directory that holds those of its runs. Of an '
+  'audit, a run whose model is asked about the labels. '
   '--output_dir=runs/agnews/default',
 )
 flags.DEFINE_enum(
@@ -44,10 +53,14 @@ flags.DEFINE_string(
   'split',
   None,
   "eval, predict: which rows of the run's data, or of those that "
-  "--gin_bindings=DATASET names. --split='train[80%:]'",
+  '--gin_bindings=DATASET names; compare: of the splits that runs are measured '
+  "on, the one to compare on. --split='train[80%:]'",
 )
 flags.DEFINE_string(
-  'source', None, 'prepare: CSV of AG News. --source=ag_news_csv.tar.gz'
+  'source',
+  None,
+  'prepare: your own data, to write a gin file for; with --gin_file, CSV of AG '
+  'News. --source=reviews.csv',
 )
 flags.DEFINE_bool(
   'dry_run',
@@ -57,8 +70,8 @@ flags.DEFINE_bool(
 flags.DEFINE_bool(
   'trust_init_from',
   False,
-  'train: read a model.pkl.gz that experiment.init_from names, though reading '
-  'it can run code that it holds. --trust_init_from',
+  'train, find_lr: read a model.pkl.gz that experiment.init_from names, though '
+  'reading it can run code that it holds. --trust_init_from',
 )
 flags.DEFINE_multi_string(
   'allow_import',
@@ -73,6 +86,13 @@ flags.DEFINE_multi_string(
   "--sweep='LEARNING_RATE=[0.003, 0.01]'",
 )
 flags.DEFINE_integer(
+  'folds',
+  None,
+  'train: cross-validation, alone or with --sweep: hold out each of so many '
+  'folds of the train split in turn. --folds=5',
+  lower_bound=2,
+)
+flags.DEFINE_integer(
   'jobs',
   None,
   'sweep: trials at once; without it 1, on a cluster all that fit. --jobs=2',
@@ -83,6 +103,12 @@ flags.DEFINE_integer(
   1,
   'sweep: how often to try a trial again that failed. --retries=3',
   lower_bound=0,
+)
+flags.DEFINE_integer(
+  'seconds',
+  None,
+  'sweep: start no trial after these; the same command goes on. --seconds=600',
+  lower_bound=1,
 )
 flags.DEFINE_enum(
   'search',
@@ -108,7 +134,7 @@ flags.DEFINE_enum(
   'format',
   'text',
   choices.FORMATS,
-  'compare: how to show the table. --format=csv',
+  'compare: how to show the table; audit: text or json. --format=csv',
 )
 flags.DEFINE_string(
   'objective',
@@ -116,11 +142,17 @@ flags.DEFINE_string(
   "compare: the metric to sort by; without it, the sweep's, or the accuracy. "
   '--objective=macro_f1',
 )
-
+flags.DEFINE_string(
+  'baseline',
+  None,
+  'compare: the run that the others are compared with, or a directory of its '
+  'seeds; without it, the best. --baseline=runs/agnews/default',
+)
 flags.DEFINE_string(
   'plots',
   None,
-  'compare: a directory for pictures of the same. --plots=runs/agnews/plots',
+  'compare, find_lr: a directory for pictures of the same. '
+  '--plots=runs/agnews/plots',
 )
 flags.DEFINE_integer(
   'top',
@@ -129,18 +161,28 @@ flags.DEFINE_integer(
   '--top=50',
   lower_bound=0,
 )
+flags.DEFINE_string(
+  'html', None, 'audit: a page for a browser, too. --html=audit.html'
+)
+flags.DEFINE_bool(
+  'strict',
+  False,
+  'audit: exit with status 3 where a text stands in two splits. --strict',
+)
 flags.DEFINE_bool('version', False, 'Show versions, and stop. --version')
 
-_NEEDED = {
+_NEEDED: dict[str, tuple[str, ...]] = {
   'train': ('gin_file',),
   'eval': ('output_dir',),
   'predict': ('output_dir',),
-  'prepare': ('source', 'gin_file'),
+  'prepare': ('source',),
   'compare': ('output_dir',),
+  'audit': ('gin_file',),
+  'find_lr': ('gin_file',),
 }
 # All that they do is lost without a stdout.
-_PRINTING_MODES = ('predict', 'compare')
-# What is no path though it is a string; a sweep may be one, and says so itself.
+_PRINTING_MODES = ('predict', 'compare', 'audit', 'find_lr')
+# String flags that are not paths; a sweep may be one, and says so itself.
 _NO_PATHS = (
   'allow_import',
   'gin_bindings',
@@ -152,27 +194,33 @@ _NO_PATHS = (
 _OF_SWEEPS = (
   'jobs',
   'retries',
+  'seconds',
   'search',
   'trials',
   'executor',
   'ray_address',
 )
 _MODES_OF = {
-  'gin_file': ('train', 'prepare'),
-  'gin_bindings': ('train', 'eval', 'predict', 'prepare'),
-  'gin_search_paths': ('train', 'prepare'),
+  'gin_file': ('train', 'prepare', 'audit', 'find_lr'),
+  'gin_bindings': ('train', 'eval', 'predict', 'prepare', 'audit', 'find_lr'),
+  'gin_search_paths': ('train', 'prepare', 'audit', 'find_lr'),
+  'output_dir': ('train', 'eval', 'predict', 'compare', 'audit'),
   'input': ('predict',),
-  'split': ('eval', 'predict'),
+  'split': ('eval', 'predict', 'compare'),
   'source': ('prepare',),
   'dry_run': ('train',),
-  'trust_init_from': ('train',),
+  'trust_init_from': ('train', 'find_lr'),
   'allow_import': ('eval', 'predict'),
   'sweep': ('train',),
+  'folds': ('train',),
   **dict.fromkeys(_OF_SWEEPS, ('train',)),
-  'format': ('compare',),
+  'format': ('compare', 'audit'),
   'objective': ('compare',),
-  'plots': ('compare',),
+  'baseline': ('compare',),
+  'plots': ('compare', 'find_lr'),
   'top': ('compare',),
+  'html': ('audit',),
+  'strict': ('audit',),
 }
 
 
@@ -180,8 +228,10 @@ def check_flags() -> None:
   """Checks that the flags go together, and expands `~` in those that are paths.
 
   Raises:
-    UserError: one is missing, has no effect, or cannot be a path.
+    UserError: one is missing, has no effect, or cannot be a path; or there is
+      no current directory.
   """
+  processes.check_current_directory()
   mode = FLAGS.mode
   needed = _NEEDED[mode]
   asks_of_data = FLAGS.split is not None or bool(FLAGS.gin_bindings)
@@ -216,13 +266,18 @@ def check_flags() -> None:
       '--input does not go with --split and --gin_bindings, which name a data '
       'set. Give one of them.'
     )
-  if FLAGS.trust_init_from and FLAGS.sweep:
+  if FLAGS['top'].present and FLAGS.top and FLAGS.format in ('csv', 'json'):
     raise UserError(
-      '--trust_init_from does not go with --sweep. Let the trials start from a '
-      'run directory, which needs no trust.'
+      '--top is for --format=text and --format=markdown: the others hold all.'
+    )
+  if FLAGS.trust_init_from and (FLAGS.sweep or FLAGS.folds):
+    other = 'sweep' if FLAGS.sweep else 'folds'
+    raise UserError(
+      f'--trust_init_from does not go with --{other}. Let the trials start '
+      'from a run directory, which needs no trust.'
     )
   for flag in _OF_SWEEPS:
-    if FLAGS[flag].present and not FLAGS.sweep:
+    if FLAGS[flag].present and not (FLAGS.sweep or FLAGS.folds):
       raise UserError(f'--{flag} is for a sweep: give --sweep, too.')
   if FLAGS['ray_address'].present and FLAGS.executor != 'ray':
     raise UserError('--ray_address is for --executor=ray: give that, too.')

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 # Enough for full batches, little enough for memory and for the first answer.
 _LINES_AT_ONCE = 4096
 _BLOCK_BYTES = 2**18
-# A longer line is no text that somebody wants classified.
+# Nobody wants a longer line classified.
 MAX_LINE_MIB = 16
-# A program that has much to write writes it in blocks, of which the next one
-# comes within the pause. Who waits for an answer waits no longer than the rest.
+# A program with much to write does so in blocks, the next one within the pause.
+# A program that waits for an answer never waits longer than _MOST_SECONDS.
 _PAUSE_SECONDS = 0.004
 _MOST_SECONDS = 0.02
 

@@ -17,7 +17,6 @@ from experiments.commands.questions import (
   find_format,
   read_question,
 )
-from experiments.config.experiment import BucketConfig
 from experiments.foundation import cache, json_text, terminal
 from experiments.foundation.errors import UserError
 from experiments.foundation.regular_files import WrongKindError, open_regular
@@ -49,6 +48,7 @@ def run(values: flags.FlagValues) -> None:
   Raises:
     UserError: as those.
   """
+  terminal.keep_stdout_for_data()
   output_dir = pathlib.Path(values.output_dir)
   if values.input is None:
     predict_data(
@@ -179,31 +179,25 @@ def answer(
     vocabulary=loaded.vocabulary,
     max_tokens=experiment.text.max_tokens,
   )
+  failures = prediction.explain_failures(found, experiment.buckets)
   # As lists at once: one by one NumPy would take half of a short text's time.
-  is_whole = np.isfinite(found.probabilities).all(axis=1).tolist()
-  best = [0] * len(is_whole)
+  best = [0] * len(found.is_kept)
   if found.probabilities.size:
     best = np.argmax(found.probabilities, axis=1).tolist()
-  rows = zip(
-    found.is_kept.tolist(),
-    is_whole,
-    best,
-    found.probabilities.tolist(),
-    found.n_tokens.tolist(),
-    strict=True,
+  rows = enumerate(
+    zip(
+      best, found.probabilities.tolist(), found.n_tokens.tolist(), strict=True
+    )
   )
   answers: list[dict[str, Any]] = []
   for question in questions:
     if question.error:
       answers.append({'error': question.error})
       continue
-    is_kept, is_number, best_class, row, n_tokens = next(rows)
-    if not is_kept:
-      result: dict[str, Any] = {
-        'error': _wrong_length(n_tokens, experiment.buckets)
-      }
-    elif not is_number:
-      result = {'error': "the model's probabilities are not finite"}
+    i, (best_class, row, n_tokens) = next(rows)
+    result: dict[str, Any]
+    if i in failures:
+      result = {'error': failures[i]}
     else:
       result = {
         'label': labels[best_class],
@@ -252,9 +246,3 @@ def _unreadable(path: str, error: Exception) -> UserError:
     f'--input={path}: {reason}. Give a file with one text a line, or - for '
     'stdin.'
   )
-
-
-def _wrong_length(n_tokens: int, limits: BucketConfig) -> str:
-  if n_tokens < limits.min_length:
-    return f'{n_tokens} tokens, at least {limits.min_length} are needed'
-  return f'{n_tokens} tokens, at most {limits.max_length} are taken'

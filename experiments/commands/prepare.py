@@ -9,14 +9,24 @@ from experiments.foundation.errors import UserError
 
 
 def run(values: flags.FlagValues) -> None:
-  """Does what `prepare` does, as the flags say.
+  """Does what `prepare`, or `prepare_file`, does, as the flags say.
 
   Args:
     values: the flags.
 
   Raises:
-    UserError: as `prepare`, or the config does not pass the checks.
+    UserError: as `prepare` or `prepare_file`, or the config does not pass the
+      checks.
   """
+  if not values.gin_file:
+    if values.gin_search_paths:
+      raise UserError(
+        '--gin_search_paths has no effect without --gin_file. Leave it out.'
+      )
+    from experiments.commands.prepare_file import prepare_file
+
+    prepare_file(values.source, values.gin_bindings)
+    return
   experiment, _ = read_experiment(values)
   prepare(experiment, values.source)
 
@@ -25,7 +35,7 @@ def prepare(experiment: Experiment, source: str) -> None:
   """Imports a CSV copy of AG News as the data set that TFDS would make.
 
   Args:
-    experiment: of which DATASET and DATA_DIR count.
+    experiment: only its DATASET and DATA_DIR count.
     source: the .tar.gz, or a directory with train.csv and test.csv.
 
   Raises:
@@ -43,13 +53,13 @@ def prepare(experiment: Experiment, source: str) -> None:
     source_path=source, data_dir=experiment.data.data_dir
   )
   print(f'Prepared: {imported.path}')
-  print(f'Rows: {_counted(imported.n_examples)}')
+  print(f'Rows: {_counts(imported.n_examples)}')
   if imported.n_examples != ag_news_csv.PUBLISHED:
     print(
-      f'The published AG News has {_counted(ag_news_csv.PUBLISHED)}: what is '
+      f'The published AG News has {_counts(ag_news_csv.PUBLISHED)}: what is '
       'measured on these rows cannot be compared with what is published.'
     )
 
 
-def _counted(n_examples: dict[str, int]) -> str:
+def _counts(n_examples: dict[str, int]) -> str:
   return ' and '.join(f'{n:,} {split}' for split, n in n_examples.items())

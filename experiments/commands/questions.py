@@ -14,7 +14,7 @@ _WHITE_SPACE = re.compile(r'[ \t\n\r]*')
 # How JSON objects begin, and no sentence does: with a key, or at once the end.
 _OBJECT_START = re.compile(r'\{\s*(["}]|$)')
 _ARRAY_START = re.compile(r'\[\s*(\{|$)')
-# Of the errors of lines that are not what their input is.
+# Errors of lines that may be meant in another format than the input's.
 _MISREAD = ('not JSON', 'not a JSON object', 'a JSON array')
 
 
@@ -92,15 +92,15 @@ def read_question(
     text_separator: what stands between them.
   """
   if line is None:
-    return _failed(f'more than {line_reader.MAX_LINE_MIB} MiB')
+    return _refuse(f'more than {line_reader.MAX_LINE_MIB} MiB')
   try:
     decoded = line.removeprefix(codecs.BOM_UTF8).decode('utf-8').strip()
   except UnicodeDecodeError as error:
-    return _failed(f'not UTF-8: byte {error.start}')
+    return _refuse(f'not UTF-8: byte {error.start}')
   if not decoded:
-    return _failed('empty line')
+    return _refuse('empty line')
   if format_ is Format.ARRAY:
-    return _failed("a JSON array; give an object a line, as jq -c '.[]' does")
+    return _refuse("a JSON array; give an object a line, as jq -c '.[]' does")
   if format_ is Format.JSON:
     return _read_json(decoded, text_keys, text_separator)
   return Question(None, decoded, '')
@@ -112,9 +112,9 @@ def _read_json(
   try:
     value = _DECODER.decode(line)
   except (ValueError, RecursionError) as error:
-    return _failed(f'not JSON: {error}')
+    return _refuse(f'not JSON: {error}')
   if not isinstance(value, dict):
-    return _failed('not a JSON object')
+    return _refuse('not a JSON object')
   id_ = _id(line, value['id']) if 'id' in value else None
   names = ('text',) if value.keys().isdisjoint(text_keys) else text_keys
   for name in names:
@@ -126,7 +126,7 @@ def _read_json(
   return Question(id_, text, '')
 
 
-def _failed(error: str) -> Question:
+def _refuse(error: str) -> Question:
   return Question(None, '', error)
 
 
@@ -177,10 +177,10 @@ def _is_array(text: str) -> bool:
   return all(type(each) in (str, dict) for each in value)
 
 
-def _refuse(name: str) -> NoReturn:
+def _refuse_constant(name: str) -> NoReturn:
   raise ValueError(f'{name} is no number of JSON')
 
 
 _DECODER = json.JSONDecoder(
-  parse_int=_Number, parse_float=_Number, parse_constant=_refuse
+  parse_int=_Number, parse_float=_Number, parse_constant=_refuse_constant
 )

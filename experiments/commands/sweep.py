@@ -1,10 +1,10 @@
-"""What --mode=train does with --sweep."""
+"""What --mode=train does with --sweep or --folds."""
 
 import sys
 
 from absl import flags
 
-from experiments.commands import sweep_dry_run
+from experiments.commands import compare_runs, sweep_dry_run
 from experiments.comparison import compare_tables
 from experiments.foundation import terminal
 from experiments.sweeps import sweep, sweep_objective
@@ -19,7 +19,7 @@ def run(values: flags.FlagValues) -> None:
   Raises:
     UserError: the sweep or one of its trials is refused; nothing has started.
     sweep_runner.Stopped: Ctrl-C or SIGTERM; what ran has a checkpoint.
-    SystemExit: trials have failed.
+    SystemExit: trials have failed, or were interrupted one by one.
   """
   wanted = sweep.read_sweep(
     values.sweep,
@@ -29,6 +29,7 @@ def run(values: flags.FlagValues) -> None:
     output_dir=values.output_dir,
     search=values.search,
     n_trials=values.trials,
+    n_folds=values.folds,
   )
   if values.dry_run:
     trials = sweep.check_trials(wanted)
@@ -48,17 +49,22 @@ def run(values: flags.FlagValues) -> None:
     wanted,
     jobs=values.jobs,
     retries=values.retries,
+    seconds=values.seconds,
     executor=values.executor,
     ray_address=values.ray_address,
   )
   _show(results, wanted)
-  if results.n_failed:
+  if results.n_failed or results.n_interrupted:
     sys.exit(1)
 
 
 def _show(results: sweep.SweepResults, wanted: sweep.Sweep) -> None:
+  n_rows = compare_tables.N_ROWS
   table = compare_tables.render(
-    results.comparison, width=terminal.width(), n_rows=compare_tables.N_ROWS
+    results.comparison,
+    width=terminal.width(),
+    n_rows=n_rows,
+    evidence=compare_runs.weigh(results.comparison, n_rows),
   )
   print(f'{table}\n')
   if results.trials:

@@ -68,7 +68,7 @@ def show_search(
   print(text_table.columns(rows, widest=200))
   drawn = [
     trial
-    for trial in _known(directory)
+    for trial in _read_entries(directory)
     if trial['bindings'].keys() == set(names)
   ]
   statuses = [_status(directory, trial) for trial in drawn]
@@ -95,7 +95,7 @@ def _print_estimate(directory: pathlib.Path, *, n_left: int, jobs: int) -> None:
     )
 
 
-def _known(directory: pathlib.Path) -> list[sweep_file.Trial]:
+def _read_entries(directory: pathlib.Path) -> list[sweep_file.Trial]:
   """Returns the entries of all trials in sweep.json."""
   return list(sweep_file.read_sweep(directory)['trials'].values())
 
@@ -112,7 +112,7 @@ def _seconds_per_trial(directory: pathlib.Path) -> float | None:
   """Returns the mean over finished trials of the sweep; None without any."""
   seconds = [
     taken
-    for entry in _known(directory)
+    for entry in _read_entries(directory)
     if entry['status'] == run_dir.FINISHED and (taken := entry.get('seconds'))
   ]
   return sum(seconds) / len(seconds) if seconds else None

@@ -1,7 +1,9 @@
 """Runs side by side: what differs between them, and what came of it.
 
 What was measured on different data sets or splits is kept apart. Runs of one
-config that differ in the seed alone are one group, whose mean counts.
+config that differ in the seed alone are one group, whose mean counts. Where
+runs have a validation split they are compared on that: whoever takes the best
+of a table chooses, and test is for what was chosen.
 """
 
 import collections
@@ -11,9 +13,9 @@ import math
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from experiments.comparison import run_reader
+from experiments.comparison import compared_runs, run_reader
 from experiments.comparison.run_reader import Run
 from experiments.evaluation import metric_names
 from experiments.foundation import plain_text
@@ -23,9 +25,23 @@ from experiments.rundir import sweep_file
 DEFAULT_OBJECTIVE = 'accuracy'
 
 
+class TestMean(NamedTuple):
+  """What a config is on its test split.
+
+  Attributes:
+    split: such as 'test'.
+    n_examples: of it.
+    value: the mean over seeds of a metric.
+  """
+
+  split: str
+  n_examples: int
+  value: float
+
+
 @dataclasses.dataclass(frozen=True)
 class Group:
-  """Runs that differ in their seed alone.
+  """Runs that differ in their seed, or in the fold held out, alone.
 
   Attributes:
     runs: at least one, best first.
@@ -40,9 +56,36 @@ class Group:
   standard_errors: Mapping[str, float]
 
   @property
+  def n_seeds(self) -> int:
+    """How many seeds there are."""
+    return len({run.seed for run in self.runs})
+
+  @property
+  def folds(self) -> str:
+    """How many folds of a seed are there, e.g. '5' or '3 of 5'; '' for none."""
+    n_folds = self.runs[0].n_folds
+    if n_folds == 1:
+      return ''
+    found = collections.Counter(run.seed for run in self.runs if run.metrics)
+    least = min(found[run.seed] for run in self.runs)
+    return str(n_folds) if least == n_folds else f'{least} of {n_folds}'
+
+  @property
   def name(self) -> str:
     """The name of the best run."""
     return self.runs[0].name
+
+  def test_mean(self, metric: str) -> TestMean | None:
+    """Returns what it is on test, if it is compared on a validation split."""
+    tests = [run.test for run in self.runs if run.test]
+    values = [
+      value for x in tests if (value := x.find_metric(metric)) is not None
+    ]
+    if len(values) < len(self.runs) or metric not in self.means:
+      return None
+    return TestMean(
+      tests[0].split, tests[0].n_examples or 0, math.fsum(values) / len(values)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +118,15 @@ class Comparison:
     metrics: names of the metrics, the objective first.
     objective: the metric that is sorted by.
     is_minimized: whether less of it is better.
+    baseline: directories of the runs that the others are compared with, all of
+      one config; empty for the best of each section.
   """
 
   sections: tuple[Section, ...]
   metrics: tuple[str, ...]
   objective: str
   is_minimized: bool
+  baseline: tuple[pathlib.Path, ...] = ()
 
   @property
   def runs(self) -> list[Run]:
@@ -91,8 +137,11 @@ class Comparison:
   def columns(self) -> list[str]:
     """The names of the bindings that differ anywhere, the seed's at the end."""
     names = [name for section in self.sections for name in section.columns]
-    if any(len(g.runs) > 1 for x in self.sections for g in x.groups):
+    groups = [group for section in self.sections for group in section.groups]
+    if any(group.n_seeds > 1 for group in groups):
       names.append(run_reader.SEED)
+    if any(group.folds for group in groups):
+      names.append(run_reader.FOLD)
     return list(dict.fromkeys(names))
 
 
@@ -115,7 +164,10 @@ def read_objective(
 
 
 def compare(
-  directory: str | os.PathLike[str], objective: str | None = None
+  directory: str | os.PathLike[str],
+  objective: str | None = None,
+  baseline: str | os.PathLike[str] | None = None,
+  split: str | None = None,
 ) -> Comparison:
   """Reads and compares all runs in and below a directory.
 
@@ -123,26 +175,24 @@ def compare(
     directory: e.g. runs/agnews.
     objective: the metric to sort by; None takes that of the sweep, if there is
       one, else the accuracy.
+    baseline: a run that the others are compared with, or a directory that holds
+      some of one config; it need not be in `directory`. None is the best.
+    split: on which runs are compared, those alone that are measured on it;
+      None for the validation split of those that have one, else test.
 
   Raises:
-    UserError: there is no run, or no run has the objective though some have
-      metrics.
+    UserError: there is no run, no run has the objective though some have
+      metrics, none is measured on the split, or the baseline is no one config.
   """
-  paths = run_reader.find_runs(directory) if os.path.isdir(directory) else []
-  if not paths:
-    raise UserError(
-      f'--output_dir={directory}: there is no run in it. Give a directory of '
-      'runs, e.g. runs/agnews.'
-    )
-  directory = pathlib.Path(directory)
-  runs = [
-    run_reader.read_any_run(path, str(path.relative_to(directory)))
-    for path in paths
-  ]
+  runs, chosen = compared_runs.read_runs(directory, baseline)
+  if split is not None:
+    runs = compared_runs.take_split(runs, split)
   found, is_minimized = read_objective(directory)
   known = sorted({metric for run in runs for metric in run.metrics})
   if (
-    objective and known and all(run.measured(objective) is None for run in runs)
+    objective
+    and known
+    and all(run.find_metric(objective) is None for run in runs)
   ):
     raise UserError(
       f'--objective={objective}: no run has this metric. There are '
@@ -150,7 +200,33 @@ def compare(
     )
   if objective and objective != found:
     is_minimized = None
-  return compare_runs(runs, objective or found, is_minimized)
+  comparison = compare_runs(runs, objective or found, is_minimized)
+  return _with_baseline(comparison, chosen, baseline)
+
+
+def _with_baseline(
+  comparison: Comparison,
+  chosen: Sequence[Run],
+  baseline: str | os.PathLike[str] | None,
+) -> Comparison:
+  """Returns a comparison with its baseline.
+
+  Raises:
+    UserError: the runs of the baseline are of several configs.
+  """
+  paths = {run.path for run in chosen}
+  groups = [
+    group
+    for section in comparison.sections
+    for group in section.groups
+    if paths & {run.path for run in group.runs}
+  ]
+  if len(groups) > 1:
+    raise UserError(
+      f'--baseline={baseline}: it holds runs of {len(groups)} configs. Name '
+      f'one of them, e.g. {groups[0].runs[0].path}.'
+    )
+  return dataclasses.replace(comparison, baseline=tuple(sorted(paths)))
 
 
 def compare_runs(
@@ -183,8 +259,7 @@ def compare_runs(
       Section(
         dataset=dataset,
         split=split,
-        n_examples=max((run.n_examples or 0 for run in members), default=0)
-        or None,
+        n_examples=_n_examples(groups) or None,
         runs=tuple(members),
         groups=tuple(
           sorted(
@@ -217,7 +292,9 @@ def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
   with the others.
   """
   known = collections.Counter(
-    (run.dataset, run.split) for run in runs if run.n_examples
+    (run.dataset, run.pooled_split)
+    for run in runs
+    if run.n_examples and not run.system
   )
   names = {
     (data.partition(':')[0], split): (data, split) for data, split in known
@@ -225,11 +302,11 @@ def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
   most = max(known, key=known.__getitem__, default=('', ''))
   found: dict[tuple[str, str], list[Run]] = {}
   for run in runs:
-    data = run.dataset, run.split
-    if not run.dataset:
+    data = run.dataset, run.pooled_split
+    if not run.dataset and not run.system:
       data = most
     elif data not in known:
-      data = names.get((run.dataset.partition(':')[0], run.split), data)
+      data = names.get((run.dataset.partition(':')[0], data[1]), data)
     found.setdefault(data, []).append(run)
   return found
 
@@ -241,6 +318,7 @@ def _columns(runs: Sequence[Run]) -> list[str]:
   parameter. A name that some runs lack, such as a parameter of another model's,
   counts if its values differ, or if the command line bound it.
   """
+  runs = [run for run in runs if not run.system]
   values: dict[str, set[str]] = {}
   macros: dict[str, set[str | None]] = {}
   for run in runs:
@@ -262,20 +340,51 @@ def _columns(runs: Sequence[Run]) -> list[str]:
 
 
 def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-  """Returns runs that differ in their seed alone, a list for each config."""
+  """Returns runs that differ in seed or fold alone, a list for each config."""
   by_settings: dict[Any, dict[Any, Run]] = {}
   for run in runs:
     # Of a run without a config, nothing is known but its name.
-    key = tuple(sorted(run.settings.items())) if run.bindings else run.name
+    key: Any = run.name
+    if run.system:
+      key = ('system', run.system)
+    elif run.bindings:
+      key = tuple(sorted(run.settings.items()))
     # A seed that was run twice is one sample.
-    by_settings.setdefault(key, {}).setdefault(run.seed, run)
+    sample = run.seed, run.fold
+    by_settings.setdefault(key, {}).setdefault(sample, run)
   return [list(by_seed.values()) for by_seed in by_settings.values()]
+
+
+def _n_examples(groups: Sequence[Sequence[Run]]) -> int:
+  """Returns the most that runs of one seed are measured on."""
+  found: collections.Counter[Any] = collections.Counter()
+  for i, runs in enumerate(groups):
+    for run in runs:
+      found[i, run.seed] += run.n_examples or 0
+  return max(found.values(), default=0)
+
+
+def _values(runs: Sequence[Run], metric: str) -> list[float]:
+  """Returns a metric of each seed; of folds their mean, by their examples."""
+  by_seed: dict[str | None, list[Run]] = {}
+  for run in runs:
+    if metric in run.metrics:
+      by_seed.setdefault(run.seed, []).append(run)
+  values = []
+  for of_seed in by_seed.values():
+    sizes = [run.n_examples or 1 for run in of_seed]
+    parts = [run.metrics[metric] for run in of_seed]
+    if len(parts) > 1:
+      products = (a * n for a, n in zip(parts, sizes, strict=True))
+      parts = [math.fsum(products) / sum(sizes)]
+    values += parts
+  return values
 
 
 def _group(runs: Sequence[Run], columns: Sequence[str]) -> Group:
   means, errors = {}, {}
   for metric in dict.fromkeys(m for run in runs for m in run.metrics):
-    values = [run.metrics[metric] for run in runs if metric in run.metrics]
+    values = _values(runs, metric)
     n = len(values)
     mean = means[metric] = math.fsum(values) / n
     errors[metric] = math.nan
@@ -289,47 +398,3 @@ def _group(runs: Sequence[Run], columns: Sequence[str]) -> Group:
     means,
     errors,
   )
-
-
-def to_json(comparison: Comparison) -> dict[str, Any]:
-  """Returns a comparison as JSON can hold it; a number that is NaN is null."""
-
-  def plain(values: Mapping[str, float]) -> dict[str, float | None]:
-    return {
-      name: value if math.isfinite(value) else None
-      for name, value in values.items()
-    }
-
-  return {
-    'objective': comparison.objective,
-    'direction': 'minimize' if comparison.is_minimized else 'maximize',
-    'columns': comparison.columns,
-    'runs': [
-      {
-        'name': run.name,
-        'dataset': section.dataset,
-        'split': section.split,
-        'bindings': {
-          name: run.shown_binding(name) for name in comparison.columns
-        },
-        'status': run.status,
-        'steps': run.steps,
-        'seconds': run.seconds,
-        'metrics': plain(run.metrics),
-        'error': run.error,
-      }
-      for section in comparison.sections
-      for run in section.runs
-    ],
-    'groups': [
-      {
-        'dataset': section.dataset,
-        'split': section.split,
-        'runs': [run.name for run in group.runs],
-        'means': plain(group.means),
-        'standard_errors': plain(group.standard_errors),
-      }
-      for section in comparison.sections
-      for group in section.groups
-    ],
-  }

@@ -56,17 +56,21 @@ def write_plots(
 
 def _pictures(comparison: Comparison, section: Section) -> dict[str, Any]:
   """Returns the figures of a section by the names of their files."""
-  pictures = {'steps.png': _steps(comparison, section)}
-  measured = [r for r in section.runs if _objective(comparison, r)]
+  pictures = {'steps.png': draw_steps(comparison, section)}
+  measured = [
+    run
+    for run in section.runs
+    if _objective(comparison, run) and not run.system
+  ]
   columns = [
     name
     for name in section.columns
     if len({run.bindings.get(name) for run in measured}) > 1
   ]
   if columns:
-    pictures['values.png'] = _values(comparison, measured, columns)
+    pictures['values.png'] = draw_values(comparison, measured, columns)
   if len(columns) >= 3:
-    pictures['parallel.png'] = _parallel(comparison, measured, columns)
+    pictures['parallel.png'] = draw_parallel(comparison, measured, columns)
   return pictures
 
 
@@ -109,23 +113,27 @@ def _label(names: Sequence[str], run: Run) -> str:
   values = [
     f'{name}={value}'
     for name in names
-    if (value := run.shown_binding(name)) is not None
+    if (value := run.show_binding(name)) is not None
   ]
   # The longest that a legend has room for.
   return (', '.join(values) or run.name)[:60]
 
 
-def _steps(comparison: Comparison, section: Section):
+def draw_steps(comparison: Comparison, section: Section):
+  """Returns a figure of the curves of a section's runs over the steps."""
   sampled = metric_log.SAMPLED.get(
     comparison.objective, metric_log.SAMPLED['accuracy']
   )
   panels = [('eval', sampled), ('train', 'training/loss')]
   picture, axes = _figure(len(panels))
-  colours = _colours(len(section.runs))
+  runs = [run for run in section.runs if not run.system]
+  colours = _colours(len(runs))
   names = [*section.columns]
-  if len(section.groups) < len(section.runs):
+  if any(group.n_seeds > 1 for group in section.groups):
     names.append(run_reader.SEED)
-  for run, colour in zip(section.runs, colours, strict=True):
+  if any(group.folds for group in section.groups):
+    names.append(run_reader.FOLD)
+  for run, colour in zip(runs, colours, strict=True):
     found = metric_log.read_records(run_dir.RunDir(run.path).metrics)
     for (split, metric), panel in zip(panels, axes, strict=True):
       points = [
@@ -145,16 +153,19 @@ def _steps(comparison: Comparison, section: Section):
     panel.set_xlabel('step')
     panel.set_title(f'{split}: {metric}', fontsize=10)
     panel.grid(alpha=0.3)
-  if axes[0].lines and len(section.runs) <= _MOST_IN_LEGEND:
+  if axes[0].lines and len(runs) <= _MOST_IN_LEGEND:
     axes[0].legend(fontsize=6)
   picture.supxlabel(_key(comparison), fontsize=8)
   return picture
 
 
-def _values(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
+def draw_values(
+  comparison: Comparison, runs: Sequence[Run], columns: list[str]
+):
+  """Returns a figure of the objective against each of some bindings."""
   picture, axes = _figure(len(columns))
   for name, panel in zip(columns, axes, strict=True):
-    scale = _Scale([run.bindings.get(name) for run in runs])
+    scale = Scale([run.bindings.get(name) for run in runs])
     by_value: dict[float, list[float]] = {}
     for run in runs:
       x = scale.position(run.bindings.get(name))
@@ -171,7 +182,7 @@ def _values(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
   return picture
 
 
-def _draw_medians(panel, by_value: dict[float, list[float]], scale: '_Scale'):
+def _draw_medians(panel, by_value: dict[float, list[float]], scale: 'Scale'):
   """Draws the median of each value that several runs have.
 
   Where a search has drawn the values, each is one run's: a line through them
@@ -208,12 +219,15 @@ def _draw_medians(panel, by_value: dict[float, list[float]], scale: '_Scale'):
   )
 
 
-def _parallel(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
+def draw_parallel(
+  comparison: Comparison, runs: Sequence[Run], columns: list[str]
+):
+  """Returns a figure with an axis a binding, and a line a run across them."""
   picture, (panel,) = _figure(1)
   n_axes = len(columns) + 1
   picture.set_size_inches(1.7 * n_axes + 1, 4.2)
-  scales = [_Scale([run.bindings.get(c) for run in runs]) for c in columns]
-  objective = _Scale([repr(run.metrics[comparison.objective]) for run in runs])
+  scales = [Scale([run.bindings.get(c) for run in runs]) for c in columns]
+  objective = Scale([repr(run.metrics[comparison.objective]) for run in runs])
   colours = _colours(len(runs))
   # The best on top.
   for i, run in reversed(list(enumerate(runs))):
@@ -248,7 +262,7 @@ def _parallel(comparison: Comparison, runs: Sequence[Run], columns: list[str]):
   return picture
 
 
-class _Scale:
+class Scale:
   """Where the values of one binding lie on an axis."""
 
   def __init__(self, texts: Sequence[str | None]):

@@ -8,12 +8,14 @@ run sees the same draws: their differences are paired.
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from experiments.evaluation import calibration
+from experiments.evaluation import calibration, metric_names
 
 N_DRAWS = 2000
 # Draws times examples that are held at once, as float32.
@@ -31,12 +33,20 @@ class Metric(NamedTuple):
     bounds: the least and the largest value there can be; the largest may be
       infinite.
     is_minimized: whether less is better.
+    is_of_classes: whether only the likeliest class counts, not how likely any
+      is.
   """
 
   terms: Callable[[np.ndarray, np.ndarray], np.ndarray]
   value: Callable[[np.ndarray, np.ndarray], np.ndarray]
   bounds: tuple[float, float] = (0.0, 1.0)
   is_minimized: bool = False
+  is_of_classes: bool = False
+
+  @property
+  def is_bounded(self) -> bool:
+    """Whether there is a largest value."""
+    return math.isfinite(self.bounds[1])
 
   def of(self, log_probs: np.ndarray, targets: np.ndarray) -> float:
     """Returns the metric of a split.
@@ -76,7 +86,11 @@ class Winner(NamedTuple):
 
 
 def draw_examples(
-  n_examples: int, n_draws: int = N_DRAWS, seed: int = 0
+  n_examples: int,
+  n_draws: int = N_DRAWS,
+  seed: int = 0,
+  *,
+  max_cells: int = _MAX_CELLS,
 ) -> Iterator[np.ndarray]:
   """Yields draws of as many examples as there are, with replacement.
 
@@ -84,12 +98,13 @@ def draw_examples(
     n_examples: at least 1.
     n_draws: how many in all.
     seed: of the generator; equal seeds draw equally.
+    max_cells: the most numbers to draw at once.
 
   Yields:
     float32 [some draws, n_examples], how often a draw has each example.
   """
   generator = np.random.default_rng(seed)
-  at_once = max(1, _MAX_CELLS // n_examples)
+  at_once = max(1, max_cells // n_examples)
   for start in range(0, n_draws, at_once):
     n = min(at_once, n_draws - start)
     numbers = generator.integers(n_examples, size=(n, n_examples))
@@ -169,8 +184,9 @@ def measure_winner(
     counts, absent = counts[is_partial], absent[is_partial]
     chosen = sums.values(counts, n_examples)[''] @ members
     other = sums.values(absent, absent.sum(axis=1))[''] @ members
-    best = (sign * chosen).argmax(axis=1)
-    found.append(other[np.arange(len(best)), best])
+    # Of several that are best, any would be taken.
+    is_best = chosen == (sign * chosen).max(axis=1, keepdims=True) * sign
+    found.append((other * is_best).sum(axis=1) / is_best.sum(axis=1))
   everything = np.ones((1, n_examples), np.float32)
   observed = (sums.values(everything, n_examples)[''] @ members)[0]
   trial = int((sign * observed).argmax())
@@ -308,15 +324,76 @@ def _calibration_error(sums: np.ndarray, n: np.ndarray) -> np.ndarray:
   return np.abs(sums).sum(axis=-1) / n
 
 
+def _in_first(k: int, log_probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+  """Returns whether a class is among the k likeliest, as the evaluation does.
+
+  Of classes that are as likely, those before it count as likelier.
+  """
+  own = log_probs[np.arange(len(targets)), targets][:, np.newaxis]
+  before = np.arange(log_probs.shape[1]) < targets[:, np.newaxis]
+  ranks = (log_probs > own) | ((log_probs == own) & before)
+  return (ranks.sum(axis=1) < k)[:, np.newaxis].astype(np.float32)
+
+
+def _of_one_class(
+  class_id: int, shares: tuple[bool, bool], sums: np.ndarray, n: np.ndarray
+) -> np.ndarray:
+  """Returns a class's right predictions as a share of some of its examples.
+
+  Args:
+    class_id: of which class.
+    shares: whether those predicted as it count, and those that are it; 0 where
+      there is none.
+    sums: of `_margins`.
+    n: not needed.
+  """
+  del n
+  right, *parts = (part[..., class_id] for part in _split_margins(sums))
+  counted = [part for part, is_in in zip(parts, shares, strict=True) if is_in]
+  return len(counted) * right / np.maximum(sum(counted), 1)
+
+
 # By the names that run.json has, where it has them.
 METRICS: dict[str, Metric] = {
-  'accuracy': Metric(_is_right, _mean),
-  'balanced_accuracy': Metric(_margins, _balanced_accuracy),
+  'accuracy': Metric(_is_right, _mean, is_of_classes=True),
+  'balanced_accuracy': Metric(_margins, _balanced_accuracy, is_of_classes=True),
   'brier_score': Metric(_squares, _mean, (0.0, np.inf), is_minimized=True),
   'cross_entropy': Metric(_surprise, _mean, (0.0, np.inf), is_minimized=True),
   'expected_calibration_error': Metric(
     _gaps, _calibration_error, is_minimized=True
   ),
-  'macro_f1': Metric(_margins, _macro_f1),
-  'matthews_correlation': Metric(_margins, _correlation, (-1.0, 1.0)),
+  'macro_f1': Metric(_margins, _macro_f1, is_of_classes=True),
+  'matthews_correlation': Metric(
+    _margins, _correlation, (-1.0, 1.0), is_of_classes=True
+  ),
 }
+_OF_A_CLASS = {
+  'precision': (True, False),
+  'recall': (False, True),
+  'f1': (True, True),
+}
+
+
+def find_metric(name: str, labels: Sequence[str]) -> Metric | None:
+  """Returns a metric by the name that `metric_names` has for it.
+
+  Args:
+    name: such as 'accuracy', 'f1:spam' or 'top_3_accuracy'.
+    labels: the classes by name.
+
+  Returns:
+    The metric; None where it is not a function of sums over examples, such as
+    the area under a curve, or of a class that is not there.
+  """
+  if name in METRICS:
+    return METRICS[name]
+  k = metric_names.n_first(name)
+  if k:
+    return Metric(functools.partial(_in_first, k), _mean)
+  kind, _, of_class = name.partition(':')
+  if kind not in _OF_A_CLASS or of_class not in labels:
+    return None
+  value = functools.partial(
+    _of_one_class, list(labels).index(of_class), _OF_A_CLASS[kind]
+  )
+  return Metric(_margins, value, is_of_classes=True)

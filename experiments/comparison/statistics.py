@@ -91,7 +91,9 @@ def mcnemar_p_value(n_only_first: int, n_only_second: int) -> float:
   return min(1.0, 2 * tail)
 
 
-def correct_p_values(p_values: Sequence[float]) -> np.ndarray:
+def correct_p_values(
+  p_values: Sequence[float], n_tests: int | None = None
+) -> np.ndarray:
   """Returns p-values corrected for how many there are.
 
   Of all that are then below 5 %, none is by chance in 95 % of cases (Holm
@@ -99,10 +101,12 @@ def correct_p_values(p_values: Sequence[float]) -> np.ndarray:
 
   Args:
     p_values: any number.
+    n_tests: how many tests they were taken from; None for as many as they are.
+      The others may have any p-values.
   """
   values = np.asarray(p_values, np.float64)
   order = np.argsort(values, kind='stable')
-  factors = len(values) - np.arange(len(values))
+  factors = (n_tests or len(values)) - np.arange(len(values))
   corrected = np.minimum(np.maximum.accumulate(factors * values[order]), 1)
   result = np.empty_like(corrected)
   result[order] = corrected
@@ -129,7 +133,7 @@ def estimate(
     bounds: between what the metric lies; the upper one may be infinite.
   """
   value = float(np.mean(observed))
-  spread = _spread([(observed, drawn)], n_examples)
+  spread = find_spread([(observed, drawn)], n_examples)
   quantile = _quantile(spread.freedom)
   low, high = bounds
   if math.isinf(high):
@@ -163,6 +167,7 @@ def difference(
   *,
   n_examples: int,
   is_bounded: bool = True,
+  n_tests: int = 1,
 ) -> Difference:
   """Compares two sets of runs that were measured on the same draws.
 
@@ -175,11 +180,12 @@ def difference(
     second: likewise, to be subtracted.
     n_examples: number of examples.
     is_bounded: whether an example can change the metric by about 1 / n only.
+    n_tests: of how many tests this is one, for the smallest difference.
   """
   (observed, drawn), (other, other_drawn) = first, second
   parts = [(observed, drawn), (-other, -other_drawn)]
   value = float(np.mean(observed) - np.mean(other))
-  spread = _spread(parts, n_examples)
+  spread = find_spread(parts, n_examples)
   # As if each were better on one example more (Bonett and Price 2012,
   # doi:10.3102/1076998611411915), or runs that hardly differ would have
   # intervals of hardly any width.
@@ -194,12 +200,15 @@ def difference(
     value - half,
     value + half,
     p_value,
-    smallest_difference(error, spread.freedom),
+    smallest_difference(error, spread.freedom, n_tests=n_tests),
   )
 
 
 def smallest_difference(
-  standard_error: float, freedom: float = math.inf, power: float = POWER
+  standard_error: float,
+  freedom: float = math.inf,
+  power: float = POWER,
+  n_tests: int = 1,
 ) -> float:
   """Returns the smallest true difference that is likely to be found.
 
@@ -207,13 +216,15 @@ def smallest_difference(
     standard_error: of differences.
     freedom: its degrees of freedom.
     power: the chance with which it is found, at 5 %.
+    n_tests: how many tests share these 5 %.
   """
+  level = 1 - (1 - CONFIDENCE) / n_tests
   return standard_error * (
-    _quantile(freedom) + _quantile(freedom, 2 * power - 1)
+    _quantile(freedom, level) + _quantile(freedom, 2 * power - 1)
   )
 
 
-class _Spread(NamedTuple):
+class Spread(NamedTuple):
   """The variance of a sum of means over seeds.
 
   Attributes:
@@ -228,12 +239,13 @@ class _Spread(NamedTuple):
 
   @property
   def variance(self) -> float:
+    """Of the sum, over both."""
     return self.examples + self.seeds
 
 
-def _spread(
+def find_spread(
   parts: Sequence[tuple[np.ndarray, np.ndarray]], n_examples: int
-) -> _Spread:
+) -> Spread:
   """Finds the variance of a sum of means over seeds.
 
   The layout is seeds x examples, both random. What an example does to all seeds
@@ -264,7 +276,7 @@ def _spread(
       squares += between**2 / (n_seeds - 1)
       squares += noise**2 / ((n_seeds - 1) * freedom)
   variance = examples + seeds
-  return _Spread(
+  return Spread(
     examples, seeds, variance**2 / squares if squares else float(freedom)
   )
 

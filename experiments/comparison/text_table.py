@@ -105,12 +105,11 @@ def _lay_out(
 ) -> str:
   blocks = []
   for column in table:
-    cells = [
-      _cut(plain_text.escape_line(cell), widest) for cell in column.cells
-    ]
+    most = _WIDEST_CELL if column.is_whole else widest
+    cells = [_cut(plain_text.escape_line(cell), most) for cell in column.cells]
     head = [_cut(plain_text.escape_line(column.head), widest)]
     if is_wrapped:
-      head = _wrapped(column.head, max(map(len, cells), default=1))
+      head = _wrap(column.head, max(map(len, cells), default=1))
     width = max(map(len, [*head, *cells]))
     is_number = all(map(_is_number, cells))
     lines = [
@@ -124,7 +123,7 @@ def _lay_out(
   return '\n'.join('  '.join(row).rstrip() for row in zip(*filled, strict=True))
 
 
-def _wrapped(head: str, width: int) -> list[str]:
+def _wrap(head: str, width: int) -> list[str]:
   """Returns a head in lines, broken after its words where they do not fit."""
   lines = ['']
   for word in re.findall(
@@ -145,7 +144,7 @@ def _width(text: str) -> int:
 
 
 def _is_number(cell: str) -> bool:
-  number = re.match(r'(\S+)( ± | \[|$)', cell)
+  number = re.match(r'<?(\S+)( ± | \[|$)', cell)
   try:
     return not cell or math.isfinite(float(number[1] if number else 'nan'))
   except ValueError:

@@ -1,10 +1,10 @@
 """The checks of a config that need trax's registry of configurables."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from experiments.config import configurables, schema, specs
+from experiments.config import configurables, relations, schema, specs
 from experiments.config.configurables import MISSING, short
 from experiments.config.consumption import Key, Reached, winners
 from experiments.config.gin_statements import Binding
@@ -12,15 +12,14 @@ from experiments.config.gin_values import (
   Macro,
   Reference,
   leaves,
-  mapped,
-  shortened,
+  map_leaves,
+  shorten,
 )
 from experiments.config.macro_checks import (
-  check_bucket_sizes,
-  last_of,
   origin,
-  resolved,
+  resolve_value,
 )
+from experiments.config.naming import name_of, shorten_references, subject_of
 from experiments.config.overrides import Overridden
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
@@ -30,27 +29,16 @@ _OPTIMIZER = ('', 'trax.supervised.training.TrainTask', 'optimizer')
 _SCHEDULE = ('', 'trax.supervised.training.TrainTask', 'lr_schedule')
 _LOSS = ('', 'trax.supervised.training.TrainTask', 'loss_layer')
 _METRICS = ('', 'trax.supervised.training.EvalTask', 'metrics')
-_PATIENCE = ('', 'experiments.experiment', 'patience')
-_BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
-_BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
-_BATCH_SIZES = ('', 'trax.data.BucketByLength', 'batch_sizes')
-_VOCAB_SIZE = ('', 'experiments.experiment', 'vocab_size')
-# Ids of a batch: 1 GiB in int32, and more with each layer above them.
-_MOST_TOKENS = 2**28
-# Weights of an embedding: 8 GiB in float32, of which Adam keeps four copies.
-_MOST_WEIGHTS = 2**31 - 1
-_MIN_LENGTH = ('', 'trax.data.FilterByLength', 'min_length')
-_MAX_LENGTH = ('', 'trax.data.FilterByLength', 'max_length')
 
 
-def completed(bindings: Sequence[Binding]) -> list[Binding]:
+def complete_selectors(bindings: Sequence[Binding]) -> list[Binding]:
   """Returns the bindings with full selectors, as the registry knows them.
 
   Raises:
     UserError: a configurable is unknown or ambiguous, or has no such parameter,
       or the framework sets it; one file binds a parameter by two names.
   """
-  done = [_completed(binding) for binding in bindings]
+  done = [_complete_selector(binding) for binding in bindings]
   first: dict[tuple[str, Key], Binding] = {}
   for written, binding in zip(bindings, done, strict=True):
     if not binding.is_macro:
@@ -66,7 +54,7 @@ def completed(bindings: Sequence[Binding]) -> list[Binding]:
   return done
 
 
-def _completed(binding: Binding) -> Binding:
+def _complete_selector(binding: Binding) -> Binding:
   def with_full_selector(leaf):
     if not isinstance(leaf, Reference):
       return leaf
@@ -77,7 +65,7 @@ def _completed(binding: Binding) -> Binding:
     selector = binding.selector
     if not binding.is_macro:
       selector = configurables.complete(selector)
-    value = mapped(binding.value, with_full_selector)
+    value = map_leaves(binding.value, with_full_selector)
   except UserError as error:
     raise UserError(f'{binding.place}: {error}') from None
   return dataclasses.replace(binding, selector=selector, value=value)
@@ -85,7 +73,7 @@ def _completed(binding: Binding) -> Binding:
 
 def _check_parameter(binding: Binding) -> None:
   selector, parameter = binding.selector, binding.parameter
-  name = shown(binding)
+  name = name_of(binding)
   last = selector.rpartition('.')[2]
   reason = schema.SET_BY_FRAMEWORK.get((last, parameter))
   if configurables.is_model(selector):
@@ -105,13 +93,6 @@ def _check_parameter(binding: Binding) -> None:
       f'{binding.place}: {name} is bound but nothing uses it. Of '
       f'{short(selector)} the framework reads {", ".join(root)}.'
     )
-
-
-def shown(binding: Binding) -> str:
-  """Returns the name of a binding with the shortest selector."""
-  if binding.is_macro:
-    return binding.name
-  return dataclasses.replace(binding, selector=short(binding.selector)).name
 
 
 def refuse_unused(
@@ -137,8 +118,8 @@ def refuse_unused(
       continue
     kind = 'macro ' if binding.is_macro else ''
     raise UserError(
-      f'{binding.place}: {kind}{shown(binding)} is bound but nothing uses it: '
-      f'{_why_unused(binding, bindings, reached[-1])}.'
+      f'{binding.place}: {kind}{name_of(binding)} is bound but nothing uses '
+      f'it: {_why_unused(binding, bindings, reached[-1])}.'
     )
 
 
@@ -190,14 +171,14 @@ def _why_unused(
     winner = final[each.key]
     if winner is not each and each.key in reached.keys - {*reached.overridden}:
       return (
-        f'it would give {shown(each)}, which is '
-        f'{shortened(shortened_references(winner.value))} by {winner.place}'
+        f'it would give {name_of(each)}, which is '
+        f'{shorten(shorten_references(winner.value))} by {winner.place}'
       )
   for each in given:
     if each.key in reached.overridden:
       scope = reached.overridden[each.key]
       return (
-        f'it gives {shown(each)} alone, and '
+        f'it gives {name_of(each)} alone, and '
         f'{overridden.explain(scope, each.key)}'
       )
   return f'nothing in use refers to %{binding.name}'
@@ -216,137 +197,17 @@ def check_values(
   _refuse_missing(bindings, config_name)
   for key, binding in bindings.items():
     if key in reached.keys and not binding.is_macro:
-      checked(binding, resolved(binding.value, bindings), bindings)
+      check_value(binding, resolve_value(binding.value, bindings), bindings)
   _check_roles(bindings)
   _check_other_roles(bindings)
   for key, binding in bindings.items():
     if key in reached.keys:
       _refuse_incomplete_calls(binding, bindings)
-  for relation in RELATIONS:
+  for relation in relations.RELATIONS:
     relation.check(bindings)
 
 
-@dataclasses.dataclass(frozen=True)
-class Relation:
-  """A check of several parameters together.
-
-  Attributes:
-    keys: the parameters whose values it looks at, and no others.
-    check: raises a UserError; its argument is all bindings, by key.
-    of_model: names of parameters of the model that it looks at, too.
-  """
-
-  keys: tuple[Key, ...]
-  check: Callable[[Mapping[Key, Binding]], None]
-  of_model: tuple[str, ...] = ()
-
-  def concerns(self, key: Key) -> bool:
-    """Tells whether it looks at a value."""
-    return key in self.keys or key[2] in self.of_model
-
-
-def _check_sizes(bindings: Mapping[Key, Binding]) -> None:
-  check_bucket_sizes(
-    _shown_binding(bindings[_BOUNDARIES]),
-    _shown_binding(bindings[_BATCH_SIZES]),
-    bindings,
-  )
-
-
-def _check_patience(bindings: Mapping[Key, Binding]) -> None:
-  patience, best = (bindings.get(key) for key in (_PATIENCE, _BEST_METRIC))
-  if (
-    patience
-    and resolved(patience.value, bindings) is not None
-    and (best is None or resolved(best.value, bindings) is None)
-  ):
-    raise UserError(
-      f'{origin(patience, bindings).place}: experiment.patience needs a metric '
-      "to improve. Bind it, e.g. experiment.best_metric = 'metrics/Accuracy'."
-    )
-
-
-def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
-  shortest = bindings.get(_MIN_LENGTH)
-  longest = resolved(bindings[_MAX_LENGTH].value, bindings)
-  if (
-    shortest
-    and isinstance(longest, int)
-    and isinstance(resolved(shortest.value, bindings), int)
-    and resolved(shortest.value, bindings) > longest
-  ):
-    raise UserError(
-      f'{shortest.place}: FilterByLength.min_length must be at most '
-      f'FilterByLength.max_length, which is {longest}, not '
-      f'{shortened(resolved(shortest.value, bindings))}.'
-    )
-
-
-def _check_batches(bindings: Mapping[Key, Binding]) -> None:
-  """Refuses batches that no memory holds."""
-  pair = [
-    resolved(bindings[key].value, bindings)
-    for key in (_BOUNDARIES, _BATCH_SIZES)
-  ]
-  if not all(isinstance(value, list | tuple) for value in pair):
-    return
-  for boundary, size in zip(*pair, strict=False):
-    if boundary * size > _MOST_TOKENS:
-      source = origin(bindings[_BATCH_SIZES], bindings)
-      raise UserError(
-        f'{source.place}: {_subject(source)} asks for a batch of {size} rows '
-        f'of {boundary} tokens, more than {_MOST_TOKENS} in all, which do not '
-        'fit into memory. Give long texts smaller batches.'
-      )
-
-
-def _check_embedding(bindings: Mapping[Key, Binding]) -> None:
-  """Refuses an embedding that no memory holds."""
-  model = resolved(bindings[_MODEL].value, bindings)
-  if not isinstance(model, Reference):
-    return
-  given = winners(bindings, model.scope, model.selector)
-  defaults = configurables.signature(model.selector).defaults
-
-  involved = [bindings[_VOCAB_SIZE]]
-
-  def value(parameter, absent):
-    if parameter not in given:
-      return defaults.get(parameter, absent)
-    involved.append(bindings[given[parameter]])
-    return resolved(involved[-1].value, bindings)
-
-  rows = [
-    resolved(bindings[_VOCAB_SIZE].value, bindings),
-    value('n_buckets', 0),
-  ]
-  width = value('d_feature', value('d_model', 1))
-  if not all(isinstance(each, int) for each in [*rows, width]):
-    return
-  if sum(rows) * width > _MOST_WEIGHTS:
-    source = last_of(origin(each, bindings) for each in involved)
-    raise UserError(
-      f'{source.place}: the embedding of {shortened_references(model)} would '
-      f'have {sum(rows)} rows of {width} numbers, more than {_MOST_WEIGHTS} in '
-      'all, which do not fit into memory. Bind VOCAB_SIZE or EMBEDDING_SIZE to '
-      'less.'
-    )
-
-
-# Each check of values together has a line here: of a sweep's trials only those
-# are checked again whose parameters the sweep changes.
-RELATIONS = (
-  Relation((_BOUNDARIES, _BATCH_SIZES), _check_sizes),
-  Relation((_BOUNDARIES, _BATCH_SIZES), _check_batches),
-  Relation(
-    (_VOCAB_SIZE,), _check_embedding, ('d_feature', 'd_model', 'n_buckets')
-  ),
-  Relation((_PATIENCE, _BEST_METRIC), _check_patience),
-  Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
-)
-
-
-def checked(
+def check_value(
   binding: Binding, value: Any, bindings: Mapping[Key, Binding]
 ) -> Any:
   """Returns the value of a parameter in its one form, or refuses it.
@@ -362,27 +223,16 @@ def checked(
   if binding.selector not in schema.ROOTS and specs.is_unevaluated(value):
     return value
   try:
-    return spec.normalised(value)
+    return spec.normalize(value)
   except specs.WrongValueError as error:
     source = origin(binding, bindings)
-    subject = shown(binding)
+    subject = name_of(binding)
     if source.is_macro:
       subject = f'macro {source.name}, which gives {subject},'
     raise UserError(
       f'{source.place}: {subject} must be {error}, not '
-      f'{shortened(shortened_references(value))}.'
+      f'{shorten(shorten_references(value))}.'
     ) from None
-
-
-def shortened_references(value: Any) -> Any:
-  """Returns a value whose references have the shortest selectors."""
-
-  def with_short_selector(leaf):
-    if isinstance(leaf, Reference):
-      return dataclasses.replace(leaf, selector=short(leaf.selector))
-    return leaf
-
-  return mapped(value, with_short_selector)
 
 
 def _spec(selector: str, parameter: str) -> specs.Spec | None:
@@ -403,7 +253,7 @@ def _refuse_missing(bindings: Mapping[Key, Binding], config_name: str) -> None:
   for selector, parameters in schema.ROOTS.items():
     defaults = configurables.signature(selector).defaults
     for parameter in parameters:
-      # trax gives keys None, which is no data set's.
+      # The default of keys in trax is None, which fits no data set.
       is_required = defaults[parameter] is MISSING or parameter == 'keys'
       if is_required and ('', selector, parameter) not in bindings:
         raise UserError(
@@ -414,24 +264,24 @@ def _refuse_missing(bindings: Mapping[Key, Binding], config_name: str) -> None:
 
 def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   optimizer = bindings[_OPTIMIZER]
-  target = resolved(optimizer.value, bindings)
+  target = resolve_value(optimizer.value, bindings)
   if not isinstance(target, Reference) or not configurables.is_optimizer(
     target.selector
   ):
     known = filter(configurables.is_optimizer, configurables.names())
     source = origin(optimizer, bindings)
     raise UserError(
-      f'{source.place}: {_subject(source)} must be an optimizer, not '
-      f'{shortened_references(target)}. There are '
+      f'{source.place}: {subject_of(source)} must be an optimizer, not '
+      f'{shorten_references(target)}. There are '
       f'{", ".join(f"@{short(name)}" for name in sorted(known))}.'
     )
   model = bindings[_MODEL]
-  target = resolved(model.value, bindings)
+  target = resolve_value(model.value, bindings)
   source = origin(model, bindings)
   if not isinstance(target, Reference):
     raise UserError(
-      f'{source.place}: {_subject(source)} must be {specs.FUNCTION.expected}, '
-      f'not {shortened(target)}.'
+      f'{source.place}: {subject_of(source)} must be '
+      f'{specs.FUNCTION.expected}, not {shorten(target)}.'
     )
   signature = configurables.signature(target.selector)
   is_layer = target.selector.startswith('trax.layers.')
@@ -441,8 +291,8 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   # Layers of trax take any name, and are no models.
   if missing and (is_layer or not signature.is_open):
     raise UserError(
-      f'{source.place}: {_subject(source)} must be a function of vocab_size, '
-      f'n_classes and mode; {shortened_references(target)} does not take '
+      f'{source.place}: {subject_of(source)} must be a function of vocab_size, '
+      f'n_classes and mode; {shorten_references(target)} does not take '
       f'{" and ".join(missing)}.'
     )
   for parameter, key in winners(
@@ -450,7 +300,7 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   ).items():
     if parameter in schema.SET_FOR_MODELS:
       raise UserError(
-        f'{bindings[key].place}: {shown(bindings[key])} cannot be bound: '
+        f'{bindings[key].place}: {name_of(bindings[key])} cannot be bound: '
         f'{schema.SET_FOR_MODELS[parameter]}.'
       )
 
@@ -465,19 +315,15 @@ def _check_other_roles(bindings: Mapping[Key, Binding]) -> None:
     binding = bindings.get(key)
     if binding is None:
       continue
-    for leaf in leaves(resolved(binding.value, bindings)):
+    for leaf in leaves(resolve_value(binding.value, bindings)):
       if isinstance(leaf, Reference) and not fits(leaf.selector):
         source = origin(binding, bindings)
         known = sorted(map(short, filter(fits, configurables.names())))
         raise UserError(
-          f'{source.place}: {_subject(source)} must be {role}, not '
-          f'{shortened_references(leaf)}. There are '
+          f'{source.place}: {subject_of(source)} must be {role}, not '
+          f'{shorten_references(leaf)}. There are '
           f'{", ".join(f"@{name}" for name in known)}.'
         )
-
-
-def _subject(binding: Binding) -> str:
-  return f'macro {binding.name}' if binding.is_macro else shown(binding)
 
 
 def _refuse_incomplete_calls(
@@ -486,7 +332,7 @@ def _refuse_incomplete_calls(
   """Refuses a reference that is sure to be called without what it needs."""
   is_called = binding.selector in schema.ROOTS
   given = schema.SET_FOR_MODELS if binding.key == _MODEL else {}
-  for leaf in leaves(resolved(binding.value, bindings)):
+  for leaf in leaves(resolve_value(binding.value, bindings)):
     if not isinstance(leaf, Reference) or not (is_called or leaf.evaluate):
       continue
     bound = winners(bindings, leaf.scope or binding.scope, leaf.selector)
@@ -495,10 +341,6 @@ def _refuse_incomplete_calls(
     ).defaults.items():
       if default is MISSING and name not in bound and name not in given:
         raise UserError(
-          f'{origin(binding, bindings).place}: {shortened_references(leaf)} '
+          f'{origin(binding, bindings).place}: {shorten_references(leaf)} '
           f'needs {name}. Bind {short(leaf.selector)}.{name}.'
         )
-
-
-def _shown_binding(binding: Binding) -> Binding:
-  return dataclasses.replace(binding, selector=short(binding.selector))

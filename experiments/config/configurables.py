@@ -79,6 +79,8 @@ def experiment(
   model,
   n_steps,
   seed=0,
+  n_folds=None,
+  fold=None,
   text_separator=' ',
   split_by=None,
   skip_bad_rows=False,
@@ -103,6 +105,8 @@ def experiment(
     model: function of (vocab_size, n_classes, mode) that returns a layer.
     n_steps: training steps in total.
     seed: seeds weights, dropout and the order of the data.
+    n_folds: into how many folds the first of them is cut; None: it is not.
+    fold: which one is held out, and evaluated.
     text_separator: what stands between several texts of an example.
     split_by: of a user's own file, the column whose equal values stay in one
       split; None: equal texts do.

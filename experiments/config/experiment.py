@@ -9,12 +9,13 @@ gin, when they are made and when their code runs: by the methods of
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from experiments.backend import trax_optimizers
+from experiments.config import gin_config
 from experiments.config.gin_config import Config
-from experiments.config.gin_state import GinState, bound_value, instance
+from experiments.config.gin_state import GinState, instance, look_up_binding
 from experiments.foundation.errors import UserError
 
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
@@ -44,6 +45,27 @@ class DataConfig:
   text_separator: str
   split_by: str | None
   skip_bad_rows: bool
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FoldConfig:
+  """Which part of what is to be trained on is held out, and evaluated.
+
+  Attributes:
+    n_folds: into how many parts it is cut.
+    fold: the number of the part, from 0.
+  """
+
+  n_folds: int
+  fold: int
+
+  def name_of(self, split: str) -> str:
+    """Returns what the part is called, e.g. 'train[fold_0_of_5]'.
+
+    Args:
+      split: what is cut, in TFDS's syntax.
+    """
+    return f'{split}[fold_{self.fold}_of_{self.n_folds}]'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -168,6 +190,7 @@ class Experiment:
   Attributes:
     config: the config it was made of.
     data, text, buckets, model, optimization, evaluation, run: its values.
+    folds: of cross-validation; None: the last split is evaluated.
     gin_state: its bindings, for what trax makes.
   """
 
@@ -179,7 +202,15 @@ class Experiment:
   optimization: OptimizationConfig
   evaluation: EvaluationConfig
   run: RunConfig
+  folds: FoldConfig | None = None
   gin_state: GinState = dataclasses.field(repr=False, compare=False)
+
+  @property
+  def evaluated_split(self) -> str:
+    """What the exact evaluation of a run is of."""
+    if self.folds:
+      return self.folds.name_of(self.data.splits[0])
+    return self.data.splits[-1]
 
   def bound(self) -> contextlib.AbstractContextManager[None]:
     """Returns a context in which gin gives parameters as the config says.
@@ -203,7 +234,7 @@ class Experiment:
       UserError: its parameters do not go together.
     """
     with self.bound():
-      function = bound_value(_EXPERIMENT, 'model')
+      function = look_up_binding(_EXPERIMENT, 'model')
       try:
         return function(
           vocab_size=self.model.vocab_size, n_classes=n_classes, mode=mode
@@ -216,7 +247,7 @@ class Experiment:
   def make_optimizer(self):
     """Makes the optimizer, which clips gradients if the config says so."""
     with self.bound():
-      optimizer = instance(bound_value(_TRAIN_TASK, 'optimizer'))
+      optimizer = instance(look_up_binding(_TRAIN_TASK, 'optimizer'))
     if self.optimization.clip_grad_norm is not None:
       trax_optimizers.clip_gradients(
         optimizer, self.optimization.clip_grad_norm
@@ -226,12 +257,12 @@ class Experiment:
   def make_loss(self):
     """Makes the layer that computes the loss."""
     with self.bound():
-      return instance(bound_value(_TRAIN_TASK, 'loss_layer'))
+      return instance(look_up_binding(_TRAIN_TASK, 'loss_layer'))
 
   def make_schedule(self) -> Callable[[int], float] | None:
     """Makes the learning rate by step; None: it is the optimizer's."""
     with self.bound():
-      schedule = bound_value(_TRAIN_TASK, 'lr_schedule')
+      schedule = look_up_binding(_TRAIN_TASK, 'lr_schedule')
       if schedule is None:
         return None
       schedule = instance(schedule)
@@ -245,7 +276,29 @@ class Experiment:
   def make_metrics(self) -> list[Any]:
     """Makes the layers that a sampled evaluation measures with."""
     with self.bound():
-      return [instance(each) for each in bound_value(_EVAL_TASK, 'metrics')]
+      return [instance(each) for each in look_up_binding(_EVAL_TASK, 'metrics')]
+
+
+def read(
+  gin_files: Sequence[str],
+  gin_bindings: Sequence[str] = (),
+  gin_search_paths: Sequence[str] = (),
+) -> Experiment:
+  """Reads, checks and resolves a config.
+
+  Args:
+    gin_files: as --gin_file.
+    gin_bindings: as --gin_bindings.
+    gin_search_paths: as --gin_search_paths.
+
+  Raises:
+    UserError: it does not pass the checks.
+  """
+  return resolve(
+    gin_config.check(
+      gin_config.parse(gin_files, gin_bindings, gin_search_paths)
+    )
+  )
 
 
 def resolve(config: Config) -> Experiment:
@@ -263,8 +316,8 @@ def resolve(config: Config) -> Experiment:
       for name in ('TFDS', 'Tokenize', 'FilterByLength', 'BucketByLength')
     )
     own = gin.get_bindings(_EXPERIMENT)
-    every_n_steps = bound_value(_TRAIN_TASK, 'n_steps_per_checkpoint')
-    n_eval_batches = bound_value(_EVAL_TASK, 'n_eval_batches')
+    every_n_steps = look_up_binding(_TRAIN_TASK, 'n_steps_per_checkpoint')
+    n_eval_batches = look_up_binding(_EVAL_TASK, 'n_eval_batches')
   return Experiment(
     config=config,
     data=DataConfig(
@@ -309,5 +362,8 @@ def resolve(config: Config) -> Experiment:
       histograms=own['histograms'],
       projector=own['projector'],
     ),
+    folds=FoldConfig(n_folds=own['n_folds'], fold=own['fold'])
+    if own['n_folds'] is not None
+    else None,
     gin_state=state,
   )

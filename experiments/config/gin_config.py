@@ -14,6 +14,7 @@ from experiments.config import (
   binding_checks,
   configurables,
   macro_checks,
+  naming,
   schema,
   specs,
 )
@@ -23,17 +24,16 @@ from experiments.config.gin_statements import (
   Import,
   Statements,
   read,
-  read_text,
 )
 from experiments.config.gin_values import (
   Macro,
   Reference,
   is_representable,
   leaves,
-  mapped,
+  map_leaves,
   render,
 )
-from experiments.config.overrides import FEEDING, Overridden
+from experiments.config.overrides import Overridden
 from experiments.config.usage import Taken, find_taken
 from experiments.foundation.errors import UserError
 
@@ -137,13 +137,13 @@ class Resolved:
   def config(self) -> Config:
     """Writes it as a config."""
     return Config(
-      text=_rendered(self.imports, self.bindings, self.consumed),
+      text=_render_consumed(self.imports, self.bindings, self.consumed),
       macros={
-        name: to_plain(macro_checks.resolved(Macro(name), self.bindings))
+        name: to_plain(macro_checks.resolve_value(Macro(name), self.bindings))
         for name in _macro_order(self.consumed)
       },
       overrides={
-        binding_checks.shown(self.bindings[key]): write_override(
+        naming.name_of(self.bindings[key]): write_override(
           self.given[key], self.bindings
         )
         for key in self.flags
@@ -178,7 +178,7 @@ def resolve(parsed: ParsedConfig, *, of_run: bool = False) -> Resolved:
   """
   configurables.register()
   configurables.import_modules(parsed.imports)
-  bindings = binding_checks.completed(parsed.bindings)
+  bindings = binding_checks.complete_selectors(parsed.bindings)
   macro_checks.refuse_undefined(bindings, configurables.constants())
   states = [
     {b.key: b for b in bindings if b.source <= source}
@@ -196,81 +196,6 @@ def resolve(parsed: ParsedConfig, *, of_run: bool = False) -> Resolved:
     consumed=consumed,
     flags=tuple(b.key for b in bindings if b.source == parsed.n_files),
   )
-
-
-def differences(old_text: str, new_text: str) -> list[str]:
-  """Names what differs between the text of a run directory and another.
-
-  Args:
-    old_text: `Config.text` of the run directory.
-    new_text: `Config.text` of now.
-
-  Returns:
-    A line for each import, macro and parameter that differs, such as
-    'LEARNING_RATE: 0.01 in the run directory, 0.003 now'.
-  """
-  if old_text == new_text:
-    return []
-  old, new = _entries(old_text), _entries(new_text)
-  for macro in FEEDING.intersection(old).difference(new):
-    # Nothing takes it but what is overridden: it was written nevertheless.
-    del old[macro]
-    for name in [name for name in old if old[name] == f'%{macro}']:
-      del old[name]
-      new.pop(name, None)
-  for name in _implied(old, new):
-    del new[name]
-  lines = []
-  for name in [*new, *(name for name in old if name not in new)]:
-    before, after = old.get(name, 'not bound'), new.get(name, 'not bound')
-    if before != after:
-      lines.append(f'{name}: {before} in the run directory, {after} now')
-  return lines
-
-
-def _implied(old: Mapping[str, str], new: Mapping[str, str]) -> set[str]:
-  """Returns what an old text says by leaving it out: defaults came later.
-
-  Args:
-    old: of `_entries`.
-    new: of `_entries`.
-  """
-  implied = set()
-  for name in new:
-    selector, dot, parameter = name.rpartition('.')
-    if name in old or not dot:
-      continue
-    try:
-      selector = configurables.complete(selector.rpartition('/')[2])
-    except UserError:
-      continue
-    default = configurables.signature(selector).defaults.get(parameter)
-    value = new[name]
-    if new.get(value.removeprefix('%'), value) == render(default):
-      implied.add(name)
-  for name in new:
-    if name not in old and '.' not in name:
-      takers = {other for other in new if new[other] == f'%{name}'}
-      if takers and takers <= implied:
-        implied.add(name)
-  return implied
-
-
-def _entries(text: str) -> dict[str, str]:
-  statements = read_text(text, 'config.gin')
-  entries = {statement.text: 'there' for statement in statements.imports}
-  for binding in statements.bindings:
-    entries[binding.name] = render(_located(binding))
-  return entries
-
-
-def _located(binding: Binding) -> Any:
-  """Returns a value; directories, which old texts have as written, in full."""
-  spec = _path_spec(binding, {})
-  try:
-    return spec.normalised(binding.value) if spec else binding.value
-  except specs.WrongValueError:
-    return binding.value
 
 
 def _reach(bindings: Mapping[Key, Binding], taken: Taken) -> Reached:
@@ -346,8 +271,8 @@ def _reach_with_code(
   wrong: dict[Key, UserError] = {}
   for key in candidates:
     try:
-      value = macro_checks.resolved(bindings[key].value, bindings)
-      binding_checks.checked(bindings[key], value, bindings)
+      value = macro_checks.resolve_value(bindings[key].value, bindings)
+      binding_checks.check_value(bindings[key], value, bindings)
       right.setdefault(key[:2], set()).add(key[2])
     except UserError as error:
       wrong[key] = error
@@ -356,7 +281,7 @@ def _reach_with_code(
     normalized = {
       key: normalize(binding, bindings) for key, binding in bindings.items()
     }
-    text = _rendered(parsed.imports, normalized, _reach(bindings, right))
+    text = _render_consumed(parsed.imports, normalized, _reach(bindings, right))
     taken = find_taken(text)
   except UserError:
     if is_last:
@@ -369,7 +294,7 @@ def _reach_with_code(
     reason = (str(error).splitlines() or [''])[0]
     raise UserError(
       f'{bindings[key].place}: whether anything uses '
-      f'{binding_checks.shown(bindings[key])} cannot be told, for making the '
+      f'{naming.name_of(bindings[key])} cannot be told, for making the '
       f'model and what else is bound fails: {type(error).__name__}: {reason}'
     ) from error
   for key, refusal in wrong.items():
@@ -391,19 +316,19 @@ def normalize(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
   if any(isinstance(leaf, Macro) for leaf in leaves(value)):
     return binding
   if binding.is_macro:
-    value = macro_checks.checked_macro(binding, value)
-    path = _path_spec(binding, bindings)
-    value = path.normalised(value) if path else value
+    value = macro_checks.check_macro(binding, value)
+    path = path_spec(binding, bindings)
+    value = path.normalize(value) if path else value
   else:
     try:
-      value = binding_checks.checked(binding, value, bindings)
+      value = binding_checks.check_value(binding, value, bindings)
     except UserError:
       # Not consumed, or it would have been refused before.
       return binding
   return dataclasses.replace(binding, value=value)
 
 
-def _path_spec(
+def path_spec(
   binding: Binding, bindings: Mapping[Key, Binding]
 ) -> specs.Spec | None:
   """Returns what a binding must be that gives a path, also a macro of a user's.
@@ -423,7 +348,7 @@ def _path_spec(
 
 def write(value: Any) -> str:
   """Writes a value as config.gin has it."""
-  return render(binding_checks.shortened_references(value))
+  return render(naming.shorten_references(value))
 
 
 def write_override(given: Binding, bindings: Mapping[Key, Binding]) -> str:
@@ -433,7 +358,7 @@ def write_override(given: Binding, bindings: Mapping[Key, Binding]) -> str:
     given: the flag's binding, with a full selector.
     bindings: all of them.
   """
-  is_path = _path_spec(given, bindings) is not None
+  is_path = path_spec(given, bindings) is not None
   return write((given if is_path else normalize(given, bindings)).value)
 
 
@@ -443,7 +368,7 @@ def to_plain(value: Any) -> Any:
   def as_text(leaf):
     return str(leaf) if isinstance(leaf, Reference | Macro) else leaf
 
-  return mapped(binding_checks.shortened_references(value), as_text)
+  return map_leaves(naming.shorten_references(value), as_text)
 
 
 def _macro_order(consumed: Reached) -> list[str]:
@@ -452,7 +377,7 @@ def _macro_order(consumed: Reached) -> list[str]:
   return order + sorted(used.difference(order))
 
 
-def _rendered(
+def _render_consumed(
   imports: Iterable[Import],
   bindings: Mapping[Key, Binding],
   consumed: Reached,
@@ -465,7 +390,7 @@ def _rendered(
   values = _defaults(bindings, consumed)
   for key in consumed.keys:
     if key[2]:
-      values[binding_checks.shown(bindings[key])] = bindings[key].value
+      values[naming.name_of(bindings[key])] = bindings[key].value
   parts = [
     sorted({statement.text for statement in imports}),
     macros,
@@ -478,7 +403,7 @@ def _defaults(
   bindings: Mapping[Key, Binding], consumed: Reached
 ) -> dict[str, Any]:
   """Returns the defaults that take effect and that gin can express."""
-  model = macro_checks.resolved(
+  model = macro_checks.resolve_value(
     bindings['', 'experiments.experiment', 'model'].value, bindings
   )
   found = {}
@@ -489,7 +414,7 @@ def _defaults(
     bound = winners(bindings, scope, selector)
     for name, default in configurables.signature(selector).defaults.items():
       if (
-        # What is overridden counts as not bound, unless it says the same.
+        # An overridden binding does not count, unless both say the same.
         bound.get(name) not in consumed.keys
         and name in schema.ROOTS.get(selector, [name])
         and not (is_model and name in schema.SET_FOR_MODELS)

@@ -24,7 +24,7 @@ def find(path: str, directories: Iterable[str]) -> str | None:
     path = paths.expand(path)
   except paths.BadPathError as error:
     raise UserError(f'{path} must be {error}.') from None
-  for directory in [*directories, *_shipped()]:
+  for directory in [*directories, *_find_shipped()]:
     candidate = os.path.normpath(os.path.join(directory, path))
     if os.path.exists(candidate):
       return candidate
@@ -40,14 +40,14 @@ def missing(path: str, directories: Sequence[str]) -> str:
   """
   folder, name = os.path.split(path)
   known: dict[str, str] = {}
-  for directory in [*directories, *_shipped()]:
+  for directory in [*directories, *_find_shipped()]:
     where = os.path.join(directory, folder)
     try:
       files = os.listdir(where or '.')
     except OSError:
       continue
     # Those of this project are found by their names alone.
-    shown = folder if directory in _shipped() else where
+    shown = folder if directory in _find_shipped() else where
     for file in sorted(files):
       if os.path.splitext(file)[1] == os.path.splitext(name)[1]:
         known.setdefault(file, os.path.join(shown, file))
@@ -55,7 +55,7 @@ def missing(path: str, directories: Sequence[str]) -> str:
   return f'{path} does not exist.{near}'
 
 
-def _shipped() -> list[str]:
+def _find_shipped() -> list[str]:
   """Returns where 'gin/agnews.gin' and 'agnews.gin' are, in a checkout or not.
 
   Installed, the gin files lie inside the package; see setup.cfg.

@@ -68,7 +68,7 @@ class GinState:
         vars(config).update(others)
 
 
-def bound_value(selector: str, parameter: str) -> Any:
+def look_up_binding(selector: str, parameter: str) -> Any:
   """Returns what gin gives a parameter now; None where it is not bound."""
   import gin
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from experiments.config import gin_search
 from experiments.config.gin_syntax import Place, parse
-from experiments.config.gin_values import render, shortened
+from experiments.config.gin_values import render, shorten
 from experiments.foundation.errors import UserError
 from experiments.foundation.regular_files import WrongKindError, read_regular
 from gin import config_parser
@@ -97,7 +97,7 @@ def read(
       Where the files of this project are is looked last.
 
   Raises:
-    UserError: a file is missing, is no gin, includes itself, or binds a name
+    UserError: a file is missing, is not gin, includes itself, or binds a name
       twice; an included file binds again what the including one has bound.
   """
   statements = Statements(n_files=len(gin_files))
@@ -122,7 +122,7 @@ def read_text(text: str, name: str) -> Statements:
     name: of the file, for messages.
 
   Raises:
-    UserError: it is no gin, binds a name twice, or includes a file.
+    UserError: it is not gin, binds a name twice, or includes a file.
   """
   statements = Statements(n_files=1)
   _Reader(statements, 0, None, set()).read_statements(text, name, [name])
@@ -261,7 +261,7 @@ def _refuse_taken_back(bindings: Iterable[Binding]) -> None:
       and render(loser.value) != render(binding.value)
     ):
       raise UserError(
-        f'{loser.place}: {loser.name} = {shortened(loser.value)} has no effect:'
+        f'{loser.place}: {loser.name} = {shorten(loser.value)} has no effect:'
         f' {binding.place}, included after it, binds {binding.name} again. Put '
         'the include first.'
       )

@@ -33,16 +33,27 @@ _PLAIN: Mapping[str, str] = {
   **dict.fromkeys('\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb', "'"),
   **dict.fromkeys('\u2010\u2011\u2012\u2013\u2014\u2212', '-'),
 }
-_NOT_CODE = re.compile(
+_WORTH_A_LOOK = re.compile(
   r"""
     \#[^\n]*
-  | (?P<quotes>\"{3}|\'{3}) (?:\\.|.)*? (?P=quotes)
-  | " (?:\\.|[^"\\\n])* "
-  | ' (?:\\.|[^'\\\n])* '
-  | (?P<strange>[^\x20-\x7e\n\r\t])
+  | (?P<prefix>\b[A-Za-z]{1,2})?
+    (?:
+      (?P<quotes>\"{3}|\'{3}) (?:\\.|.)*? (?P=quotes)
+    | " (?:\\.|[^"\\\n])* "
+    | ' (?:\\.|[^'\\\n])* '
+    | (?P<unclosed>["\'])
+    )
+  | (?P<number>(?<![\w.]) \.?[0-9] (?:(?<!0[xX])[eE][+-]|[\w.])*+
+    (?![^\x00-\x7f]))
+  | (?P<bracket>[][(){}])
+  | (?P<strange>[^\x20-\x7e\n\r\t]|\\(?!\n))
   """,
-  re.DOTALL | re.VERBOSE,
+  re.ASCII | re.DOTALL | re.VERBOSE,
 )
+# Of strings that are values.
+_PREFIXES = ('b', 'r', 'u', 'br', 'rb')
+_MAX_DEPTH = 100
+_TOO_DEEP = 'its brackets are nested too deeply.'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Place:
   def __str__(self) -> str:
     if not self.flag:
       return f'{self.file}:{self.line}'
-    text = self.flag if len(self.flag) <= 60 else f'{self.flag[:59]}…'
+    text = _cut(self.flag)
     quote = '"' if "'" in text else "'"
     return f'--gin_bindings={quote}{text}{quote}'
 
@@ -84,11 +95,17 @@ class _Parser(config_parser.ConfigParser):
     return location
 
   def _maybe_parse_basic_type(self):
-    # gin drops a minus sign before what is no number: it reads `-%X` as `%X`.
+    # gin drops a minus sign unless a number follows: it reads `-%X` as `%X`.
     has_minus = self._current_token.string == '-'
     success, value = super()._maybe_parse_basic_type()
     if has_minus and not success:
       self._raise_syntax_error('Expected a number after the minus sign.')
+    if isinstance(value, int):
+      try:
+        str(value)
+      except ValueError:
+        # Of 0x…, Python reads more digits than it writes.
+        self._raise_syntax_error('Expected a shorter number.')
     return success, value
 
 
@@ -103,7 +120,7 @@ def parse(text: str, path: str) -> Iterable[tuple[Any, Place]]:
 
   def source(line: int) -> str:
     shown = lines[line - 1].strip() if path and line <= len(lines) else 'it'
-    return f'{shown if len(shown) <= 60 else shown[:59] + "…"}: '
+    return f'{_cut(shown)}: '
 
   parser = None
   try:
@@ -116,17 +133,21 @@ def parse(text: str, path: str) -> Iterable[tuple[Any, Place]]:
     line, reason = first, _reason(error)
     if isinstance(error, SyntaxError):
       line = error.lineno or line
-    last = len(lines) if isinstance(error, tokenize.TokenError) else line
-    strange = _find_strange('\n'.join(lines[first - 1 : last]))
-    if strange:
-      line, reason = first + strange[0], strange[1]
+    # Where Python's tokenizer stopped; it may have read on from there.
+    last = error.args[1][0] if isinstance(error, tokenize.TokenError) else line
+    mistake = _find_mistake('\n'.join(lines[first - 1 : max(first, last)]))
+    if mistake:
+      line, reason = first + mistake[0], mistake[1]
     raise UserError(
       f'{place(line)}: cannot read {source(line)}{reason}'
     ) from None
 
 
-def _find_strange(text: str) -> tuple[int, str] | None:
-  """Finds the first character that gin never has outside strings and comments.
+def _find_mistake(text: str) -> tuple[int, str] | None:
+  """Finds the first of the mistakes that need no parser to be told.
+
+  Python's tokenizer, which gin's parser asks, calls each of them by another
+  name in each version, if it does not read over it.
 
   Args:
     text: of a statement that cannot be read.
@@ -134,12 +155,35 @@ def _find_strange(text: str) -> tuple[int, str] | None:
   Returns:
     Before how many lines it stands, and what to do about it.
   """
-  for match in _NOT_CODE.finditer(text):
-    if not match['strange']:
-      continue
-    before = text[: match.start()].split('\n')
-    return len(before) - 1, _describe(match[0], len(before[-1]) + 1)
+  depth = 0
+  for match in _WORTH_A_LOOK.finditer(text):
+    reason = ''
+    if match['strange']:
+      column = match.start() - text.rfind('\n', 0, match.start())
+      reason = _describe(match[0], column)
+    elif match['unclosed']:
+      reason = 'a string is not closed.'
+    elif match['prefix'] and match['prefix'].lower() not in _PREFIXES:
+      reason = f'{_cut(match[0])} is no value.'
+    elif match['number'] and not _is_number(match[0]):
+      reason = f'{_cut(match[0])} is no number.'
+    elif match['bracket']:
+      depth += 1 if match[0] in '([{' else -1
+      if depth > _MAX_DEPTH:
+        reason = _TOO_DEEP
+    if reason:
+      return text.count('\n', 0, match.start()), reason
   return None
+
+
+def _is_number(text: str) -> bool:
+  """Tells whether Python has a number of that spelling."""
+  is_whole = text[:2] in ('0x', '0X') or not re.search(r'[.eEjJ]', text)
+  try:
+    str(int(text, 0) if is_whole else complex(text))
+  except ValueError:
+    return False
+  return True
 
 
 def _describe(char: str, column: int) -> str:
@@ -153,7 +197,7 @@ def _describe(char: str, column: int) -> str:
   plain = _PLAIN.get(char) or unicodedata.normalize('NFKC', char)
   way_out = (
     f'write {plain} instead'
-    if plain.isascii()
+    if plain.isascii() and plain != char
     else 'it goes into strings and comments only'
   )
   return f'column {column} holds {char}, {name} ({code}): {way_out}.'
@@ -166,7 +210,9 @@ def _reason(error: Exception) -> str:
   if isinstance(error, StopIteration):
     return 'it ends too early.'
   if isinstance(error, RecursionError):
-    return 'its brackets are nested too deeply.'
+    return _TOO_DEEP
+  if isinstance(error, UnicodeError):
+    return 'it is not UTF-8 text.'
   if not isinstance(error, SyntaxError):
     lines = str(error).splitlines() or [type(error).__name__]
     return f'{lines[0]}.'
@@ -183,7 +229,7 @@ def _reason(error: Exception) -> str:
 
 
 def _reason_of_token(token: str) -> str:
-  token = token if len(token) <= 60 else f'{token[:59]}…'
+  token = _cut(token)
   literal = _LITERALS.get(token.lower())
   if literal:
     return (
@@ -195,3 +241,7 @@ def _reason_of_token(token: str) -> str:
       f'configurable an @, @{token}.'
     )
   return f'{token} is no value.'
+
+
+def _cut(text: str) -> str:
+  return text if len(text) <= 60 else f'{text[:59]}…'

@@ -48,13 +48,13 @@ def leaves(value: Any) -> Iterator[Any]:
     yield value
 
 
-def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+def map_leaves(value: Any, function: Callable[[Any], Any]) -> Any:
   """Returns a copy of a value with each leaf replaced by `function(leaf)`."""
   if isinstance(value, list | tuple):
-    return type(value)(mapped(item, function) for item in value)
+    return type(value)(map_leaves(item, function) for item in value)
   if isinstance(value, dict):
     return {
-      mapped(key, function): mapped(item, function)
+      map_leaves(key, function): map_leaves(item, function)
       for key, item in value.items()
     }
   return function(value)
@@ -97,7 +97,7 @@ def render(value: Any) -> str:
   return repr(value)
 
 
-def shortened(value: Any, width: int = 60) -> str:
+def shorten(value: Any, width: int = 60) -> str:
   """Renders a value for a message, cut after `width` characters."""
   text = render(value)
   return text if len(text) <= width else f'{text[: width - 1]}…'

@@ -14,11 +14,15 @@ from experiments.config.gin_values import (
   Macro,
   Reference,
   leaves,
-  mapped,
-  shortened,
+  map_leaves,
+  shorten,
 )
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
+
+# Limits of a value with its macros expanded: its parts, and their nesting.
+_MOST_VALUES = 100_000
+_DEEPEST = 100
 
 
 def check_macros(bindings: Sequence[Binding], *, has_imports: bool) -> None:
@@ -38,21 +42,21 @@ def check_macros(bindings: Sequence[Binding], *, has_imports: bool) -> None:
   _refuse_unknown_scopes(bindings)
   if not has_imports:
     refuse_undefined(bindings, constants=())
-  _refuse_cycles(final)
+  _refuse_endless(final)
   refuse_required(final, _reach_by_last_part(bindings))
   for binding in bindings:
     if binding.is_macro and not _macros_in(binding.value):
-      checked_macro(binding, binding.value)
+      check_macro(binding, binding.value)
   for binding in final.values():
     if binding.is_macro:
-      checked_macro(binding, resolved(binding.value, final))
+      check_macro(binding, resolve_value(binding.value, final))
   sizes = final.get(('', 'BUCKET_BATCH_SIZES', ''))
   boundaries = final.get(('', 'BUCKET_BOUNDARIES', ''))
   if sizes and boundaries:
     check_bucket_sizes(boundaries, sizes, final)
 
 
-def checked_macro(binding: Binding, value: Any) -> Any:
+def check_macro(binding: Binding, value: Any) -> Any:
   """Returns the value of a macro in its one form, or refuses it.
 
   Args:
@@ -63,23 +67,23 @@ def checked_macro(binding: Binding, value: Any) -> Any:
   if entry is None or _macros_in(value):
     return value
   try:
-    return entry.spec.normalised(value)
+    return entry.spec.normalize(value)
   except specs.WrongValueError as error:
     raise UserError(
       f'{binding.place}: macro {binding.name} must be {error}, not '
-      f'{shortened(value)}.'
+      f'{shorten(value)}.'
     ) from None
 
 
-def resolved(value: Any, bindings: Mapping[Key, Binding]) -> Any:
+def resolve_value(value: Any, bindings: Mapping[Key, Binding]) -> Any:
   """Returns a value with the macros that are bound replaced by their values."""
 
-  def replaced(leaf):
+  def replace(leaf):
     if isinstance(leaf, Macro) and ('', leaf.name, '') in bindings:
-      return resolved(bindings[('', leaf.name, '')].value, bindings)
+      return resolve_value(bindings[('', leaf.name, '')].value, bindings)
     return leaf
 
-  return mapped(value, replaced)
+  return map_leaves(value, replace)
 
 
 def origin(binding: Binding, bindings: Mapping[Key, Binding]) -> Binding:
@@ -133,8 +137,8 @@ def check_bucket_sizes(
   boundaries: Binding, sizes: Binding, bindings: Mapping[Key, Binding]
 ) -> None:
   """Refuses batch sizes that are not one more than the boundaries."""
-  boundaries_value = resolved(boundaries.value, bindings)
-  sizes_value = resolved(sizes.value, bindings)
+  boundaries_value = resolve_value(boundaries.value, bindings)
+  sizes_value = resolve_value(sizes.value, bindings)
   if not all(
     isinstance(v, list | tuple) for v in (boundaries_value, sizes_value)
   ):
@@ -184,10 +188,31 @@ def _refuse_unknown_scopes(bindings: Iterable[Binding]) -> None:
       )
 
 
-def _refuse_cycles(bindings: Mapping[Key, Binding]) -> None:
-  done: set[str] = set()
+def _refuse_endless(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses macros that go round in a circle, or stand for too much."""
+  known: dict[str, tuple[int, int]] = {}
 
-  def visit(name: str, path: list[str]) -> None:
+  def look(binding: Binding, path: list[str]) -> tuple[int, int]:
+    """Returns how many values it is, and how many macros deep."""
+    size = depth = 0
+    for leaf in leaves(binding.value):
+      more, below = (
+        visit(leaf.name, path) if isinstance(leaf, Macro) else (1, 0)
+      )
+      size, depth = size + more, max(depth, below)
+    if max(depth, len(path)) > _DEEPEST:
+      raise UserError(
+        f'{binding.place}: {binding.name} is a macro of a macro, and so on '
+        f'more than {_DEEPEST} times. Bind it to its value.'
+      )
+    if size > _MOST_VALUES:
+      raise UserError(
+        f'{binding.place}: {binding.name} is more than {_MOST_VALUES:,} '
+        'values, with all that its macros stand for.'
+      )
+    return size, depth + 1
+
+  def visit(name: str, path: list[str]) -> tuple[int, int]:
     binding = bindings.get(('', name, ''))
     if name in path:
       chain = ' = '.join(
@@ -195,15 +220,19 @@ def _refuse_cycles(bindings: Mapping[Key, Binding]) -> None:
       )
       place = bindings[('', path[-1], '')].place
       raise UserError(f'{place}: macros go round in a circle: {chain}.')
-    if binding is None or name in done:
-      return
-    for other in _macros_in(binding.value):
-      visit(other, [*path, name])
-    done.add(name)
+    if binding is None:
+      return 1, 0
+    if len(path) > _DEEPEST:
+      return 1, len(path)
+    if name not in known:
+      known[name] = look(binding, [*path, name])
+    return known[name]
 
   for binding in bindings.values():
     if binding.is_macro:
       visit(binding.selector, [])
+    else:
+      look(binding, [])
 
 
 def _reach_by_last_part(bindings: Iterable[Binding]) -> Reached:
@@ -212,7 +241,7 @@ def _reach_by_last_part(bindings: Iterable[Binding]) -> Reached:
   def last(selector: str) -> str:
     return selector.rpartition('.')[2]
 
-  def shorten(leaf):
+  def with_last_part(leaf):
     if isinstance(leaf, Reference):
       return Reference(leaf.scope, last(leaf.selector), leaf.evaluate)
     return leaf
@@ -221,6 +250,8 @@ def _reach_by_last_part(bindings: Iterable[Binding]) -> Reached:
   for binding in bindings:
     selector = binding.selector if binding.is_macro else last(binding.selector)
     key = (binding.scope, selector, binding.parameter)
-    by_key[key] = Binding(*key, mapped(binding.value, shorten), binding.place)
+    by_key[key] = Binding(
+      *key, map_leaves(binding.value, with_last_part), binding.place
+    )
   roots = {last(selector): names for selector, names in schema.ROOTS.items()}
   return reach(by_key, roots)

@@ -16,7 +16,7 @@ def macro_table() -> str:
     binding.name: binding.value for binding in read(['gin/base.gin']).bindings
   }
   rows = [
-    f'| `{name}` | {_shown(given[name])} | {entry.spec.expected} | '
+    f'| `{name}` | {_write_default(given[name])} | {entry.spec.expected} | '
     f'{entry.meaning} |'
     for name, entry in schema.MACROS.items()
   ]
@@ -24,7 +24,7 @@ def macro_table() -> str:
   return '\n'.join([head, *rows])
 
 
-def _shown(value) -> str:
+def _write_default(value) -> str:
   if value == Macro(REQUIRED):
     return 'none: bind it'
   return f'`{render(value)}`'

@@ -12,8 +12,8 @@ from typing import Any
 from experiments.config import configurables
 from experiments.config.consumption import Key, winners
 from experiments.config.gin_statements import Binding
-from experiments.config.gin_values import Macro, Reference, shortened
-from experiments.config.macro_checks import origin, resolved
+from experiments.config.gin_values import Macro, Reference, shorten
+from experiments.config.macro_checks import origin, resolve_value
 from experiments.foundation.data_paths import is_data_path
 
 _EXPERIMENT = 'experiments.experiment'
@@ -40,7 +40,7 @@ class Override:
     when: tells from the value of that one whether it does.
     reason: goes after that value in a message, with the way out.
     fed_by: the macro that gin/base.gin gives the parameter in any case, and
-      that has an effect elsewhere: to bind the parameter to it is no mistake.
+      that has an effect elsewhere: to bind the parameter to it is right.
   """
 
   selector: str
@@ -230,7 +230,7 @@ class Overridden:
     """
     self._bindings = bindings
     task = bindings.get(('', _TRAIN_TASK, 'optimizer'))
-    self._optimizer = resolved(task.value, bindings) if task else None
+    self._optimizer = resolve_value(task.value, bindings) if task else None
 
   def find(self, scope: str, selector: str, parameter: str) -> Override | None:
     """Returns what overrides a parameter in an active scope, if anything does.
@@ -258,7 +258,7 @@ class Overridden:
     default = configurables.signature(key[1]).defaults.get(
       key[2], configurables.MISSING
     )
-    return resolved(value, self._bindings) == default
+    return resolve_value(value, self._bindings) == default
 
   def explain(self, scope: str, key: Key) -> str:
     """Says what overrides a binding, such as 'LR_SCHEDULE = @warmup sets …'.
@@ -280,7 +280,7 @@ class Overridden:
       value = dataclasses.replace(
         value, selector=configurables.short(value.selector)
       )
-    return f'{name} = {shortened(value)} {override.reason}'
+    return f'{name} = {shorten(value)} {override.reason}'
 
   def _decider(self, override: Override, scope: str) -> Binding | None:
     """Returns the binding that decides; None where a default does."""
@@ -303,7 +303,7 @@ class Overridden:
     if binding is None:
       selector, parameter = override.by
       return configurables.signature(selector).defaults.get(parameter)
-    return resolved(binding.value, self._bindings)
+    return resolve_value(binding.value, self._bindings)
 
 
 _BY_PARAMETER: dict[str, list[Override]] = {}

@@ -19,6 +19,7 @@ from experiments.config.specs import (
   DIRECTORY,
   FACTORS,
   FILE,
+  FOLDS,
   FRACTION,
   FUNCTION,
   KEYS,
@@ -71,7 +72,17 @@ MACROS: Mapping[str, MacroEntry] = {
   'SPLITS': MacroEntry(
     SPLITS,
     "what to train and what to evaluate on, in TFDS's slicing syntax; of three "
-    'the second is sampled during training, and chooses the best checkpoint',
+    'the second is sampled during training, chooses the best checkpoint, and '
+    'is what runs are compared on',
+  ),
+  'N_FOLDS': MacroEntry(
+    optional(FOLDS),
+    'into how many folds the first of `SPLITS` is cut for cross-validation; '
+    'None: it is not',
+  ),
+  'FOLD': MacroEntry(
+    optional(COUNT),
+    'which of them, from 0, is held out and evaluated; `--folds` tries all',
   ),
   'SPLIT_BY': MacroEntry(
     optional(STRING),
@@ -170,6 +181,8 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
   },
   'experiments.experiment': {
     'splits': SPLITS,
+    'n_folds': optional(FOLDS),
+    'fold': optional(COUNT),
     'text_separator': TEXT,
     'split_by': optional(STRING),
     'skip_bad_rows': BOOLEAN,

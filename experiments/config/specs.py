@@ -41,13 +41,13 @@ class Spec:
 
   Attributes:
     expected: a phrase for after 'must be'.
-    normalised: returns the value in its one form (1 becomes 1.0 where a float
+    normalize: returns the value in its one form (1 becomes 1.0 where a float
       is meant, a list becomes a tuple); raises WrongValueError.
     is_path: whether the value names a file or a directory.
   """
 
   expected: str
-  normalised: Callable[[Any], Any]
+  normalize: Callable[[Any], Any]
   is_path: bool = False
 
 
@@ -66,14 +66,14 @@ def _spec(
     *refusals: raise a WrongValueError for one that is, and does not fit.
   """
 
-  def normalised(value):
+  def normalize(value):
     if not accepts(value):
       raise WrongValueError(expected)
     for refuse in refusals:
       refuse(value)
     return form(value) if form else value
 
-  return Spec(expected, normalised)
+  return Spec(expected, normalize)
 
 
 def _is_whole(value) -> bool:
@@ -136,15 +136,15 @@ def _increases(value) -> bool:
 def optional(spec: Spec) -> Spec:
   """Returns a spec that accepts None too."""
 
-  def normalised(value):
+  def normalize(value):
     if value is None:
       return None
     try:
-      return spec.normalised(value)
+      return spec.normalize(value)
     except WrongValueError as error:
       raise WrongValueError(f'{error}, or None') from None
 
-  return Spec(f'{spec.expected}, or None', normalised, spec.is_path)
+  return Spec(f'{spec.expected}, or None', normalize, spec.is_path)
 
 
 def _at_most(maximum: int, reason: str) -> Callable[[Any], None]:
@@ -180,17 +180,19 @@ def whole(
 def _path(form: Callable[[str], str]) -> Spec:
   """Returns the spec of a path; `form` returns it in its one form."""
 
-  def normalised(value):
+  def normalize(value):
     try:
-      return form(STRING.normalised(value))
+      return form(STRING.normalize(value))
     except paths.BadPathError as error:
       raise WrongValueError(str(error)) from None
 
-  return Spec(STRING.expected, normalised, is_path=True)
+  return Spec(STRING.expected, normalize, is_path=True)
 
 
 SIZE = whole(1)
 COUNT = whole(0)
+# As the numbers of folds are kept, int16.
+FOLDS = whole(2, 2**15 - 1, 'which no data set needs')
 STEPS = whole(1, reason='since steps are counted in int32')
 TOKENS = whole(1, reason='since token ids and lengths are int32')
 # 1,048,576 floats for each token of a text are 4 MiB.

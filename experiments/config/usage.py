@@ -9,7 +9,7 @@ import contextlib
 import sys
 from collections.abc import Collection, Iterator, Mapping
 
-from experiments.config.gin_state import GinState, bound_value, instance
+from experiments.config.gin_state import GinState, instance, look_up_binding
 
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
 _EVAL_TASK = 'trax.supervised.training.EvalTask'
@@ -42,15 +42,15 @@ def find_taken(text: str) -> Taken:
   ids = np.zeros((_BATCH, _LENGTH), np.int32)
   key = jax.random.PRNGKey(0)
   with state.bound(), _forgetting_what_failed():
-    instance(bound_value(_TRAIN_TASK, 'optimizer'))
-    instance(bound_value(_TRAIN_TASK, 'loss_layer'))
-    for metric in bound_value(_EVAL_TASK, 'metrics'):
+    instance(look_up_binding(_TRAIN_TASK, 'optimizer'))
+    instance(look_up_binding(_TRAIN_TASK, 'loss_layer'))
+    for metric in look_up_binding(_EVAL_TASK, 'metrics'):
       instance(metric)
-    schedule = bound_value(_TRAIN_TASK, 'lr_schedule')
+    schedule = look_up_binding(_TRAIN_TASK, 'lr_schedule')
     if schedule is not None:
       instance(schedule)(1)
-    make_model = bound_value(_EXPERIMENT, 'model')
-    vocab_size = bound_value(_EXPERIMENT, 'vocab_size')
+    make_model = look_up_binding(_EXPERIMENT, 'model')
+    vocab_size = look_up_binding(_EXPERIMENT, 'vocab_size')
     for mode in ('train', 'eval'):
       model = make_model(vocab_size=vocab_size, n_classes=_N_CLASSES, mode=mode)
 

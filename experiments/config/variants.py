@@ -17,7 +17,9 @@ from experiments.config import (
   binding_checks,
   gin_config,
   macro_checks,
+  naming,
   overrides,
+  relations,
 )
 from experiments.config.consumption import Key
 from experiments.config.gin_statements import Binding, Statements, read
@@ -173,9 +175,7 @@ class _Shape:
     self._values: list[dict[str, _Value | None]] = [{} for _ in flags]
     config = resolved.config()
     self._macros, self._overrides = config.macros, config.overrides
-    self._names = [
-      binding_checks.shown(resolved.bindings[key]) for key in self._keys
-    ]
+    self._names = [naming.name_of(resolved.bindings[key]) for key in self._keys]
     self._find_dependents()
     self._cut(config.text)
 
@@ -239,7 +239,7 @@ class _Shape:
         self._joint.append(binding)
     self._relations = [
       relation
-      for relation in binding_checks.RELATIONS
+      for relation in relations.RELATIONS
       if any(sources(key) for key in given if relation.concerns(key))
     ]
 
@@ -281,7 +281,7 @@ class _Shape:
   def _check_value(self, i: int, flag: _Flag) -> _Value | None:
     """Checks a value of one flag, and what it alone decides."""
     try:
-      [binding] = binding_checks.completed([flag.binding])
+      [binding] = binding_checks.complete_selectors([flag.binding])
       bindings = {**self._resolved.given, self._keys[i]: binding}
       for dependent in self._single[i]:
         self._check_binding(bindings[dependent.key], bindings)
@@ -303,11 +303,11 @@ class _Shape:
   def _check_binding(
     self, binding: Binding, bindings: Mapping[Key, Binding]
   ) -> None:
-    value = macro_checks.resolved(binding.value, bindings)
+    value = macro_checks.resolve_value(binding.value, bindings)
     if binding.is_macro:
-      macro_checks.checked_macro(binding, value)
+      macro_checks.check_macro(binding, value)
     else:
-      binding_checks.checked(binding, value, bindings)
+      binding_checks.check_value(binding, value, bindings)
 
   def _macro(self, name: str, values: Sequence[_Value]) -> Any:
     """Returns what `Config.macros` has for a macro."""
@@ -316,4 +316,6 @@ class _Shape:
       bindings[value.binding.key] = gin_config.normalize(
         value.binding, bindings
       )
-    return gin_config.to_plain(macro_checks.resolved(Macro(name), bindings))
+    return gin_config.to_plain(
+      macro_checks.resolve_value(Macro(name), bindings)
+    )

@@ -100,7 +100,7 @@ def _write(
       split: _tfds_examples(file) for split, file in files.items()
     }
     preparation.generate(builder)
-    if _prepared_checksums(unfinished) != wanted:
+    if _read_checksums(unfinished) != wanted:
       raise UserError(
         'The rows of --source changed while they were being read; nothing was '
         'written. Start again.'
@@ -120,7 +120,7 @@ def _tfds_examples(
 def _refuse_other_rows(
   wanted: dict[str, _Checksum], *, path: pathlib.Path, data_dir: pathlib.Path
 ) -> None:
-  found = _prepared_checksums(data_dir)
+  found = _read_checksums(data_dir)
   if found == wanted:
     return
   rows = {
@@ -134,7 +134,7 @@ def _refuse_other_rows(
   )
 
 
-def _prepared_checksums(data_dir: pathlib.Path) -> dict[str, _Checksum]:
+def _read_checksums(data_dir: pathlib.Path) -> dict[str, _Checksum]:
   prepared = source.find_source(
     name=preparation.AG_NEWS,
     keys=('title', 'description', 'label'),

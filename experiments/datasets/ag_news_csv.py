@@ -38,6 +38,10 @@ _MAX_FIELD_CHARACTERS = 2**17
 _CLASS_IDS = {str(i + 1): i for i in range(len(CLASS_NAMES))}
 _CLASS_FILE = 'classes.txt'
 _FOLDER = 'ag_news_csv'
+_LAYOUT = (
+  'Expected ag_news_csv.tar.gz as published, or a directory with train.csv and '
+  'test.csv (class 1 to 4, title, description).'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,7 @@ def open_files(
     return
   if not source.is_file():
     raise UserError(
-      f'--source {str(source)!r}: no such file or directory.\n{_expected()}'
+      f'--source {str(source)!r}: no such file or directory.\n{_LAYOUT}'
     )
   _unpack(source, aside)
   yield _files_in(aside, shown_as=str(source))
@@ -115,12 +119,12 @@ def read_rows(file: CsvFile) -> Iterator[Row]:
       list(csv.reader(io.StringIO(last_lines), strict=True))
     except UnicodeDecodeError as error:
       bad = error.object[error.start : error.start + 1]
-      raise _refused(file, n_rows + 1, f'byte {bad!r} is not UTF-8') from error
+      raise _refusal(file, n_rows + 1, f'byte {bad!r} is not UTF-8') from error
     except csv.Error as error:
       reason = f'{error}: a quote that is not closed?'
-      raise _refused(file, max(n_rows, 1), reason) from error
+      raise _refusal(file, max(n_rows, 1), reason) from error
     except ValueError as error:
-      raise _refused(file, max(n_rows, 1), str(error)) from error
+      raise _refusal(file, max(n_rows, 1), str(error)) from error
 
 
 def _lines(content: BinaryIO, unparsed: list[str]) -> Iterator[str]:
@@ -148,9 +152,9 @@ def _check(columns: list[str]) -> Row:
   return Row(_CLASS_IDS[label], title, description)
 
 
-def _refused(file: CsvFile, row: int, reason: str) -> UserError:
+def _refusal(file: CsvFile, row: int, reason: str) -> UserError:
   return UserError(
-    f'{file.shown_as}:{row}: {reason}.\nNothing was written. {_expected()}'
+    f'{file.shown_as}:{row}: {reason}.\nNothing was written. {_LAYOUT}'
   )
 
 
@@ -163,7 +167,7 @@ def _files_in(directory: pathlib.Path, shown_as: str) -> dict[str, CsvFile]:
   }
   for file in files.values():
     if not file.path.is_file():
-      raise UserError(f'--source: no file {file.shown_as!r}.\n{_expected()}')
+      raise UserError(f'--source: no file {file.shown_as!r}.\n{_LAYOUT}')
   class_file = directory / _CLASS_FILE
   if class_file.is_file():
     names = tuple(
@@ -242,11 +246,4 @@ def _bad_archive(source: pathlib.Path, reason: str) -> UserError:
     f'It has {source.stat().st_size:,} bytes, sha256 {sha256}; the published '
     f'archive has {preparation.AG_NEWS_BYTES:,} and '
     f'{preparation.AG_NEWS_SHA256}.\nGet it again.'
-  )
-
-
-def _expected() -> str:
-  return (
-    'Expected ag_news_csv.tar.gz as published, or a directory with train.csv '
-    'and test.csv (class 1 to 4, title, description).'
   )

@@ -15,6 +15,12 @@ from typing import Any
 import numpy as np
 
 from experiments.datasets.slices import Piece
+from experiments.foundation.parquet_batches import read_batches
+from experiments.foundation.parquet_damage import (
+  DamagedParquetError,
+  finding_damage,
+)
+from experiments.foundation.regular_files import open_regular
 
 # TFDS's name for the one column.
 _COLUMN = 'data'
@@ -159,7 +165,8 @@ def read_columns(
     pieces: rows of files.
     text_keys: which texts are wanted, maybe none.
     label_key: that of the label.
-    batch_size: the number of rows of each batch but the last of a piece.
+    batch_size: the number of rows of each batch but the last of a piece or of a
+      row group.
 
   Yields:
     A list of bytes for each text key, and int64 [batch] labels.
@@ -167,7 +174,6 @@ def read_columns(
   Raises:
     OSError: a file is damaged.
   """
-  import pyarrow
   from google.protobuf import message
   from pyarrow import parquet
 
@@ -175,8 +181,12 @@ def read_columns(
   try:
     for piece in pieces:
       position = 0
-      with parquet.ParquetFile(piece.filename) as file:
-        for batch in file.iter_batches(batch_size, columns=[_COLUMN]):
+      with (
+        open_regular(piece.filename) as raw,
+        finding_damage(),
+        parquet.ParquetFile(raw) as file,
+      ):
+        for batch in read_batches(file, batch_size, [_COLUMN]):
           rows = batch.column(0)
           first = max(piece.start - position, 0)
           rows = rows[first : max(piece.stop - position, 0)]
@@ -185,7 +195,7 @@ def read_columns(
             yield _parse(example_class, rows.to_pylist(), text_keys, label_key)
           if position >= piece.stop:
             break
-  except (pyarrow.ArrowException, message.DecodeError, IndexError) as error:
+  except (DamagedParquetError, message.DecodeError) as error:
     raise OSError(str(error) or type(error).__name__) from error
 
 

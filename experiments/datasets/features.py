@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.foundation.errors import UserError
-from experiments.foundation.regular_files import read_regular
+from experiments.foundation.regular_files import kind_of, read_regular
 from experiments.foundation.suggestions import nearest, suggest
 
 # By which features.json names a class, in TFDS's formats old and new.
@@ -48,7 +48,7 @@ def check_keys(
   texts = [key for key in sorted(features) if _is_text(features[key])]
   classes = [key for key in sorted(features) if _is_class(features[key])]
   has = (
-    f'Its texts are {_quoted(texts)}, its classes {_quoted(classes)}'
+    f'Its texts are {_quote(texts)}, its classes {_quote(classes)}'
     f'{_rest(features, texts, classes)}.'
   )
   for key in keys:
@@ -88,7 +88,7 @@ def check_classes(directory: pathlib.Path) -> None:
     directory: of the data set, or one that holds it or its configs.
 
   Raises:
-    UserError: a class is named that is none of `tfds.features`.
+    UserError: a class is named that `tfds.features` does not have.
   """
   import tensorflow_datasets as tfds
 
@@ -100,10 +100,17 @@ def check_classes(directory: pathlib.Path) -> None:
   }
   # A data set, its versions, or the versions of its configs.
   for pattern in ('', '*/', '*/*/'):
+    for path in directory.glob(f'{pattern}*'):
+      if path.exists() and not (path.is_file() or path.is_dir()):
+        # TFDS would wait for ever for what is in a FIFO.
+        raise UserError(
+          f'{str(path)!r} is {kind_of(path.stat().st_mode)}, and a data set is '
+          'of regular files.\nPrepare it again, or delete its directory.'
+        )
     for path in directory.glob(f'{pattern}features.json'):
       try:
         content = read_regular(path).decode('utf-8-sig')
-        unknown = sorted(set(_named_classes(content)) - known)
+        unknown = sorted(set(_find_classes(content)) - known)
       # TFDS says what is wrong with it.
       except (OSError, ValueError, RecursionError):
         continue
@@ -115,7 +122,7 @@ def check_classes(directory: pathlib.Path) -> None:
         )
 
 
-def _named_classes(text: str) -> Iterator[str]:
+def _find_classes(text: str) -> Iterator[str]:
   """Yields the classes that JSON names, also in JSON within its strings."""
   pairs: list[tuple[str, Any]] = []
   json.loads(text, object_pairs_hook=pairs.extend)
@@ -126,7 +133,7 @@ def _named_classes(text: str) -> Iterator[str]:
       else:
         # A text is none, and TFDS then takes it for no JSON either.
         with contextlib.suppress(ValueError):
-          yield from _named_classes(value)
+          yield from _find_classes(value)
 
 
 def _is_text(feature: Any) -> bool:
@@ -164,7 +171,7 @@ def _kind(feature: Any) -> str:
 
 
 def _other_task(feature: Any) -> str | None:
-  """Names the task that a label is for, if it is none of ours."""
+  """Names the task that a label is for, if it is not one of ours."""
   import tensorflow_datasets as tfds
 
   if isinstance(feature, tfds.features.FeaturesDict) or _is_text(feature):
@@ -176,10 +183,10 @@ def _other_task(feature: Any) -> str | None:
   return None
 
 
-def _quoted(names: Iterable[str]) -> str:
+def _quote(names: Iterable[str]) -> str:
   return ', '.join(map(repr, names)) or 'none'
 
 
 def _rest(features: Any, texts: list[str], classes: list[str]) -> str:
   rest = [key for key in sorted(features) if key not in texts + classes]
-  return f'; other keys: {_quoted(rest)}' if rest else ''
+  return f'; other keys: {_quote(rest)}' if rest else ''

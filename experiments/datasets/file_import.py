@@ -61,7 +61,7 @@ def import_files(
     UserError: there is nothing to read, a column is missing, rows will not do,
       or the cache cannot be written.
   """
-  layout = find_layout(path, options.keys)
+  layout = find_layout(path, options.columns)
   check_columns(path, layout, options)
   identity = {
     'version': _FORMAT_VERSION,
@@ -128,7 +128,7 @@ def check_columns(
     ):
       continue
     macro = 'SPLIT_BY' if column == options.split_by else 'KEYS'
-    has = ', '.join(map(repr, layout.columns[:20])) or 'none'
+    has = ', '.join(repr(name[:40]) for name in layout.columns[:20]) or 'none'
     near = suggest(map(repr, nearest(column, layout.columns)))
     hint = ''
     if layout.format in ('csv', 'tsv', 'tab') and macro == 'KEYS':
@@ -137,7 +137,7 @@ def check_columns(
         f"'2') up to '{len(layout.columns)}'."
       )
     raise UserError(
-      f'{macro}: {path.name} ({layout.described()}) has no column {column!r}. '
+      f'{macro}: {path.name} ({layout.describe()}) has no column {column!r}. '
       f'Its columns are {has}.{near}{hint}'
     )
 
@@ -193,16 +193,16 @@ def _build(
   directory: pathlib.Path,
   cache_path: pathlib.Path,
 ) -> dict[str, Any]:
-  logging.info('Importing %s (%s)', path, layout.described())
+  logging.info('Importing %s (%s)', path, layout.describe())
   survey = survey_rows(layout, options)
   if survey.bad and not options.skip_bad_rows:
     raise UserError(refusal(path, survey))
-  names = _sorted_labels(survey.totals)
+  names = _sort_labels(survey.totals)
   if len(names) < 2:
     found = f'only {names[0]!r}' if names else 'no row that will do'
     raise UserError(
       f'DATASET {str(path)!r}: {found} in its column {options.keys[-1]!r}; '
-      'expected at least 2 classes.' + _shown_rows(survey)
+      'expected at least 2 classes.' + _write_rows(survey)
     )
   _log_shares(path, survey, names)
   name = dataset_name(path)
@@ -210,12 +210,12 @@ def _build(
   _write_metadata(name, options, names, sizes, directory)
   if survey.bad:
     logging.warning(
-      '%s; they are in %s', left_out(path, survey), cache_path / _BAD_ROWS
+      '%s; they are in %s', tell_left_out(path, survey), cache_path / _BAD_ROWS
     )
   return {'n_bad': survey.bad.total(), 'labels': names}
 
 
-def _sorted_labels(labels: collections.Counter[str]) -> list[str]:
+def _sort_labels(labels: collections.Counter[str]) -> list[str]:
   """Returns the classes in order: of numbers if all are, else of letters."""
   names = sorted(name for name, n in labels.items() if n)
   if all(re.fullmatch(r'-?\d{1,18}', name) for name in names):
@@ -223,30 +223,37 @@ def _sorted_labels(labels: collections.Counter[str]) -> list[str]:
   return names
 
 
-def _counted(bad: collections.Counter[str]) -> str:
+def _write_count(bad: collections.Counter[str]) -> str:
   n = bad.total()
   kinds = ', '.join(f'{kind} ({k:,})' for kind, k in bad.most_common())
   return f'{n:,} row{"s" if n > 1 else ""} ({kinds})'
 
 
-def _shown_rows(survey: Survey) -> str:
+def _write_rows(survey: Survey) -> str:
   lines = ''.join(f'\n  {line}' for line in survey.shown)
   n_more = survey.bad.total() - len(survey.shown)
-  return lines + (f'\n  and {n_more:,} more' if n_more else '')
+  more = f'\n  and {n_more:,} more' if n_more else ''
+  encoding = survey.find_encoding()
+  convert = (
+    f'\nThe file may be {encoding}. Convert it: iconv -f {encoding} -t utf-8'
+    if encoding
+    else ''
+  )
+  return f'{lines}{more}{convert}'
 
 
 def refusal(path: pathlib.Path, survey: Survey) -> str:
   """Says which rows will not do, and what to do about them."""
   return (
-    f'DATASET {str(path)!r}: {_counted(survey.bad)} will not do:'
-    f'{_shown_rows(survey)}\n'
+    f'DATASET {str(path)!r}: {_write_count(survey.bad)} will not do:'
+    f'{_write_rows(survey)}\n'
     'Put them right, or bind SKIP_BAD_ROWS = True to leave them out.'
   )
 
 
-def left_out(path: pathlib.Path, survey: Survey) -> str:
+def tell_left_out(path: pathlib.Path, survey: Survey) -> str:
   """Says how many rows are left out, and why."""
-  return f'{path.name}: {_counted(survey.bad)} left out'
+  return f'{path.name}: {_write_count(survey.bad)} left out'
 
 
 def _log_shares(path: pathlib.Path, survey: Survey, names: list[str]) -> None:

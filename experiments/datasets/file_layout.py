@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import csv
 import dataclasses
 import gzip
 import json
 import pathlib
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, cast
 
+from experiments.datasets import file_beginnings
 from experiments.foundation.data_paths import FORMATS, format_of
 from experiments.foundation.errors import UserError
+from experiments.foundation.parquet_damage import (
+  DamagedParquetError,
+  finding_damage,
+)
 from experiments.foundation.regular_files import open_regular
 
 _SAMPLE_BYTES = 2**18
-_DELIMITERS = ',\t;|'
+# What JSON can say, and what a byte that is not UTF-8 is read as.
+HALF_CHARACTER = re.compile('[\ud800-\udfff]')
+_DELIMITERS = {',': 'comma', '\t': 'tab', ';': 'semicolon', '|': 'bar'}
 _SPLIT_NAMES = {
   'train': 'train',
   'training': 'train',
@@ -26,13 +36,6 @@ _SPLIT_NAMES = {
   'dev': 'validation',
   'test': 'test',
 }
-_BYTE_ORDER_MARKS = (
-  (b'\xef\xbb\xbf', 'utf-8-sig'),
-  (b'\xff\xfe\x00\x00', 'utf-32'),
-  (b'\x00\x00\xfe\xff', 'utf-32'),
-  (b'\xff\xfe', 'utf-16'),
-  (b'\xfe\xff', 'utf-16'),
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,11 +59,11 @@ class Layout:
   has_header: bool = False
   columns: tuple[str, ...] = ('text', 'label')
 
-  def described(self) -> str:
+  def describe(self) -> str:
     """Returns the way it is read, for a person."""
     parts = [self.format]
     if self.delimiter:
-      name = {'\t': 'tab', ' ': 'space'}.get(self.delimiter, self.delimiter)
+      name = _DELIMITERS[self.delimiter]
       parts.append(f'delimiter {name}')
       parts.append('with header' if self.has_header else 'without header')
     if self.format not in ('parquet', 'folders'):
@@ -84,8 +87,7 @@ def find_layout(path: pathlib.Path, keys: Sequence[str] = ()) -> Layout:
   try:
     if path.is_dir():
       return _find_directory(path, keys)
-    files = {'': path}
-    return _look(files, keys)
+    return _look({'': path}, keys)
   except OSError as error:
     raise UserError(
       f'DATASET {str(path)!r}: cannot be read ({error.strerror}).'
@@ -130,6 +132,22 @@ def _find_directory(path: pathlib.Path, keys: Sequence[str]) -> Layout:
 
 def _look(files: dict[str, pathlib.Path], keys: Sequence[str]) -> Layout:
   """Looks at the beginning of the first of some files of one format."""
+  layout = _look_at_first(files, keys)
+  # One that nobody asks for may be called anything.
+  asked = set(keys) if set(keys) <= {*layout.columns} else {*layout.columns}
+  for name in asked or layout.columns:
+    if HALF_CHARACTER.search(name):
+      raise UserError(
+        f'DATASET {str(next(iter(files.values())))!r}: the name of a column, '
+        f'{name[:40]!r}, is not UTF-8. Convert the file: iconv -f latin1 -t '
+        'utf-8, or another encoding that it is in.'
+      )
+  return layout
+
+
+def _look_at_first(
+  files: dict[str, pathlib.Path], keys: Sequence[str]
+) -> Layout:
   formats = {split: format_of(file.name) for split, file in files.items()}
   first = next(iter(files.values()))
   format_ = format_of(first.name)
@@ -151,32 +169,41 @@ def _look(files: dict[str, pathlib.Path], keys: Sequence[str]) -> Layout:
         else f'DATASET {str(file)!r}: not a regular file.'
       )
   if format_ == 'parquet':
-    return Layout('parquet', files, columns=_parquet_columns(first))
-  with open_bytes(first) as stream:
-    sample = _read_sample(stream, first)
+    columns = _parquet_columns(first)
+    _refuse_twins(columns, keys, first)
+    return Layout('parquet', files, columns=columns)
+  with open_bytes(first) as stream, explaining_damage(first):
+    sample = stream.read(_SAMPLE_BYTES)
   if not sample.strip(b'\0 \t\r\n'):
     raise UserError(f'DATASET {str(first)!r}: the file is empty.')
-  encoding = 'utf-8'
-  for mark, name in _BYTE_ORDER_MARKS:
-    if sample.startswith(mark):
-      encoding = name
-      break
-  text = sample.decode(encoding, errors='replace')
+  _refuse(first, file_beginnings.find_other_kind(sample))
+  encoding = file_beginnings.find_encoding(sample)
+  # Of UTF-16, the sample may end within a character.
+  text = sample.decode(
+    encoding,
+    errors='surrogateescape' if encoding.startswith('utf-8') else 'replace',
+  )
   # The sample ends anywhere; its last line is not whole.
   lines = text.splitlines(keepends=True)
   lines = lines[:-1] if len(sample) == _SAMPLE_BYTES and lines[1:] else lines
   layout = Layout(format_, files, encoding=encoding)
   if format_ in ('csv', 'tsv', 'tab'):
+    _refuse(first, file_beginnings.find_no_table(text))
     return _look_at_table(layout, lines, keys)
   if format_ == 'fasttext':
     return layout
-  columns = next(iter(_sample_objects(lines, text)), None)
-  if columns is None:
+  first_row = next(iter(_sample_objects(lines, text)), None)
+  if first_row is None:
     raise UserError(
       f'DATASET {str(first)!r}: not a JSON object in its first lines. Expected '
       'an object a line, or an array of objects.'
     )
-  return dataclasses.replace(layout, columns=tuple(columns))
+  return dataclasses.replace(layout, columns=tuple(first_row))
+
+
+def _refuse(path: pathlib.Path, kind: str | None) -> None:
+  if kind is not None:
+    raise UserError(f'DATASET {str(path)!r}: by how it begins, it is {kind}.')
 
 
 def _look_at_table(
@@ -184,6 +211,7 @@ def _look_at_table(
 ) -> Layout:
   delimiter = '\t'
   if layout.format == 'csv':
+    # Of equals the first.
     delimiter = max(_DELIMITERS, key=lambda d: _regularity(lines, d))
   header = next(filter(None, _table(lines, delimiter)), [])
   is_numbered = bool(keys) and all(re.fullmatch(r'[1-9]\d*', k) for k in keys)
@@ -191,15 +219,22 @@ def _look_at_table(
     columns = tuple(str(i + 1) for i in range(len(header)))
   else:
     columns = tuple(name.strip() for name in header)
-    twice = [name for name in columns if columns.count(name) > 1 and name]
-    if twice and (not keys or set(twice) & set(keys)):
-      raise UserError(
-        f'DATASET {str(next(iter(layout.files.values())))!r}: two columns are '
-        f'called {twice[0]!r}. Rename one.'
-      )
+    _refuse_twins(columns, keys, next(iter(layout.files.values())))
   return dataclasses.replace(
     layout, delimiter=delimiter, has_header=not is_numbered, columns=columns
   )
+
+
+def _refuse_twins(
+  columns: Sequence[str], keys: Sequence[str], path: pathlib.Path
+) -> None:
+  """Refuses columns of one name, if one of them is read, or may be."""
+  counts = collections.Counter(columns)
+  twice = [name for name, n in counts.items() if n > 1 and name]
+  if twice and (not keys or set(twice) & set(keys)):
+    raise UserError(
+      f'DATASET {str(path)!r}: two columns are called {twice[0]!r}. Rename one.'
+    )
 
 
 def _table(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
@@ -209,14 +244,12 @@ def _table(lines: Iterable[str], delimiter: str) -> Iterator[list[str]]:
     return
 
 
-def _regularity(lines: list[str], delimiter: str) -> tuple[float, int]:
+def _regularity(lines: list[str], delimiter: str) -> float:
   """Returns how well a delimiter cuts lines into equally many columns."""
   widths = [len(row) for row in _table(lines, delimiter) if row]
   if not widths or widths[0] < 2:
-    return 0.0, 0
-  return sum(w == widths[0] for w in widths) / len(widths), -_DELIMITERS.index(
-    delimiter
-  )
+    return 0.0
+  return sum(w == widths[0] for w in widths) / len(widths)
 
 
 def _sample_objects(lines: list[str], text: str) -> Iterator[dict]:
@@ -232,19 +265,12 @@ def _sample_objects(lines: list[str], text: str) -> Iterator[dict]:
 
 
 def _parquet_columns(path: pathlib.Path) -> tuple[str, ...]:
-  import pyarrow
   from pyarrow import parquet
 
   try:
-    return tuple(parquet.read_schema(path).names)
-  except pyarrow.ArrowException as error:
-    raise explain_damage(path, str(error)) from error
-
-
-def _read_sample(stream: IO[bytes], path: pathlib.Path) -> bytes:
-  try:
-    return stream.read(_SAMPLE_BYTES)
-  except (OSError, EOFError) as error:
+    with open_regular(path) as file, finding_damage():
+      return tuple(parquet.read_schema(file).names)
+  except DamagedParquetError as error:
     raise explain_damage(path, str(error)) from error
 
 
@@ -265,6 +291,19 @@ def open_bytes(path: pathlib.Path) -> IO[bytes]:
   if path.name.lower().endswith('.gz'):
     return cast(IO[bytes], _Unpacked(path))
   return open_regular(path)
+
+
+@contextlib.contextmanager
+def explaining_damage(path: pathlib.Path) -> Iterator[None]:
+  """Says of a file that `open_bytes` opened that it cannot be unpacked.
+
+  Raises:
+    UserError: its packed content is damaged or cut.
+  """
+  try:
+    yield
+  except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    raise explain_damage(path, str(error)) from error
 
 
 def explain_damage(path: pathlib.Path, reason: str) -> UserError:

@@ -7,26 +7,36 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import gzip
 import io
+import itertools
 import json
 import os
 import pathlib
+import re
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from experiments.datasets.file_layout import (
   Layout,
   explain_damage,
+  explaining_damage,
   open_bytes,
 )
 from experiments.foundation.errors import UserError
-from experiments.foundation.regular_files import read_regular
+from experiments.foundation.parquet_batches import read_batches
+from experiments.foundation.parquet_damage import (
+  DamagedParquetError,
+  finding_damage,
+)
+from experiments.foundation.regular_files import open_regular, read_regular
 
 # Of a line, and so of a row of JSON; longer ones are no rows of a data set.
 MAX_LINE_BYTES = 2**26
 # Of a field of a CSV file: an unclosed quote takes in all that follows.
 MAX_FIELD_CHARACTERS = 2**24
+_BETWEEN_VALUES = re.compile(r'[ \t\r\n,]*')
+# How often a character may be looked at for nothing, and so many more.
+_MOST_TRIES, _TRIED_FOR_NOTHING = 16, 2**22
 # What a file of Orange says of its columns in its second line.
 _ORANGE_TYPES = frozenset(
   ('', 'c', 'd', 's', 't', 'string', 'discrete', 'continuous', 'time', 'text')
@@ -71,27 +81,25 @@ def read_rows(layout: Layout, split: str) -> Iterator[Row]:
     yield from _read_parquet(path)
     return
   try:
-    with open_bytes(path) as stream:
+    with open_bytes(path) as stream, explaining_damage(path):
       text = io.TextIOWrapper(
         stream,
         encoding=layout.encoding,
         errors='surrogateescape',
         newline='',
       )
-      lines = _bounded_lines(text, path)
+      lines = _read_lines(text, path)
       if layout.format in ('csv', 'tsv', 'tab'):
         yield from _read_table(layout, path, lines)
       elif layout.format == 'fasttext':
         yield from _read_fasttext(path, lines)
       else:
         yield from _read_json(path, lines)
-  except (EOFError, gzip.BadGzipFile) as error:
-    raise explain_damage(path, str(error)) from error
   except UnicodeError as error:
     raise explain_damage(path, f'not {layout.encoding}: {error}') from error
 
 
-def _bounded_lines(text: IO[str], path: pathlib.Path) -> Iterator[str]:
+def _read_lines(text: IO[str], path: pathlib.Path) -> Iterator[str]:
   n = 0
   while line := text.readline(MAX_LINE_BYTES):
     n += 1
@@ -159,40 +167,76 @@ def _read_fasttext(path: pathlib.Path, lines: Iterator[str]) -> Iterator[Row]:
 
 def _read_json(path: pathlib.Path, lines: Iterator[str]) -> Iterator[Row]:
   """Reads an object a line, or an array of objects; by its first character."""
-  decoder = json.JSONDecoder()
-  buffer, n, is_array = '', 0, None
+  n = 0
   for line in lines:
     n += 1
-    if is_array is None:
-      if not line.strip():
-        continue
-      is_array = line.lstrip('\ufeff \t').startswith('[')
-      line = line.lstrip('\ufeff \t')[1:] if is_array else line
-    if not is_array:
-      yield from _read_object(path, line, n)
+    if not line.strip():
       continue
-    buffer += line
-    if len(buffer) > MAX_LINE_BYTES:
-      raise UserError(f'{path}:{n}: a value in it is too long, or not closed.')
+    line = line.lstrip('\ufeff \t')
+    if line.startswith('['):
+      yield from _read_array(path, itertools.chain([line[1:]], lines), n)
+      return
+    yield from _read_object(path, line, n)
+    break
+  for line in lines:
+    n += 1
+    yield from _read_object(path, line, n)
+
+
+def _read_array(
+  path: pathlib.Path, lines: Iterator[str], first: int
+) -> Iterator[Row]:
+  """Reads the values of an array after its bracket.
+
+  A value may take many lines. To try after each of them whether it is whole
+  takes a time that grows with the square of its length; so it is tried where it
+  may end, and where that was wrong too often, when it has grown by half.
+  """
+  decoder = json.JSONDecoder()
+  buffer, start, n = '', 0, first - 1
+  n_read = n_tried = longest_tried = 0
+
+  def values() -> Iterator[Any]:
+    nonlocal start, n_tried, longest_tried
     while True:
-      buffer = buffer.lstrip(' \t\r\n,')
-      if buffer.startswith(']') or not buffer:
-        break
+      start = cast(re.Match, _BETWEEN_VALUES.match(buffer, start)).end()
+      if start == len(buffer) or buffer[start] == ']':
+        return
       try:
-        value, end = decoder.raw_decode(buffer)
+        value, start = decoder.raw_decode(buffer, start)
       except ValueError:
-        break
+        longest_tried = len(buffer) - start
+        n_tried += longest_tried
+        return
       except RecursionError as error:
         raise UserError(f'{path}:{n}: nested too deeply.') from error
-      if not isinstance(value, dict):
-        yield Row(n, path, None, 1)
-      else:
-        yield Row(n, path, value)
-      buffer = buffer[end:]
-  if is_array and buffer.strip(' \t\r\n,') != ']':
+      longest_tried = 0
+      yield value
+
+  for line in lines:
+    n += 1
+    if start:
+      buffer, start = buffer[start:], 0
+    buffer += line
+    n_read += len(line)
+    if len(buffer) > MAX_LINE_BYTES:
+      raise UserError(f'{path}:{n}: a value in it is too long, or not closed.')
+    may_end = '}' in line or ']' in line or len(line) > len(buffer) / 2
+    is_cheap = n_tried <= _MOST_TRIES * n_read + _TRIED_FOR_NOTHING
+    if (may_end and is_cheap) or len(buffer) > 1.5 * longest_tried:
+      for value in values():
+        yield _as_row(path, value, n)
+  for value in values():
+    yield _as_row(path, value, n)
+  rest = buffer[start:].strip(' \t\r\n,')
+  if rest != ']':
     raise UserError(
-      f'{path}:{n}: the JSON array is damaged near {buffer[:40]!r}, or cut.'
+      f'{path}:{n}: the JSON array is damaged near {rest[:40]!r}, or cut.'
     )
+
+
+def _as_row(path: pathlib.Path, value: Any, n: int) -> Row:
+  return Row(n, path, value if isinstance(value, dict) else None, 1)
 
 
 def _read_object(path: pathlib.Path, line: str, n: int) -> Iterator[Row]:
@@ -202,21 +246,24 @@ def _read_object(path: pathlib.Path, line: str, n: int) -> Iterator[Row]:
     value = json.loads(line)
   except (ValueError, RecursionError) as error:
     raise UserError(f'{path}:{n}: not a JSON object: {error}.') from error
-  yield Row(n, path, value if isinstance(value, dict) else None, 1)
+  yield _as_row(path, value, n)
 
 
 def _read_parquet(path: pathlib.Path) -> Iterator[Row]:
-  import pyarrow
   from pyarrow import parquet
 
   n = 0
   try:
-    with parquet.ParquetFile(path) as file:
-      for batch in file.iter_batches(1024):
+    with (
+      open_regular(path) as raw,
+      finding_damage(),
+      parquet.ParquetFile(raw) as file,
+    ):
+      for batch in read_batches(file, 1024):
         for values in batch.to_pylist():
           n += 1
           yield Row(n, path, values)
-  except pyarrow.ArrowException as error:
+  except DamagedParquetError as error:
     raise explain_damage(path, str(error)) from error
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import collections
 import dataclasses
 import hashlib
-import re
 import unicodedata
 from typing import NamedTuple
 
 from experiments.datasets import file_rows
-from experiments.datasets.file_layout import Layout
+from experiments.datasets.file_layout import HALF_CHARACTER, Layout
 from experiments.datasets.file_rows import Row
 
 SPLITS = ('train', 'validation', 'test')
@@ -20,8 +19,8 @@ ONCE = 'a label that occurs once'
 # Of 2**64: where hashes stop to be train's, and validation's.
 _CUTS = (round(0.8 * 2**64), round(0.9 * 2**64))
 _MOST_SHOWN = 10
+_MOST_UNDECODED = 2**16
 _LONGEST_LABEL = 200
-_SURROGATE = re.compile('[\ud800-\udfff]')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,7 +53,7 @@ class Content(NamedTuple):
 
   def split_by(self) -> str:
     """Returns what is the same for rows that stay together."""
-    return self.group or _normalized(' '.join(self.texts))
+    return self.group or normalize(' '.join(self.texts))
 
 
 class Bad(NamedTuple):
@@ -63,19 +62,6 @@ class Bad(NamedTuple):
   kind: str
   reason: str
   undecoded: str = ''
-
-  def hint(self) -> str:
-    """Says which encoding bytes that are not UTF-8 would fit."""
-    if not self.undecoded:
-      return ''
-    import charset_normalizer
-
-    content = self.undecoded.encode('utf-8', 'surrogateescape')
-    best = charset_normalizer.from_bytes(content[: 2**16]).best()
-    if best is None:
-      return ''
-    name = best.encoding
-    return f'; it would be {name}. Convert it: iconv -f {name} -t utf-8'
 
 
 @dataclasses.dataclass
@@ -87,12 +73,14 @@ class Survey:
     bad: rows that will not do, by kind.
     shown: the first of them, as 'file:line: why'.
     sides: a byte for each row: the place of its split in `SPLITS`, or `BAD`.
+    undecoded: of the first rows, what is not in the file's encoding.
   """
 
   labels: dict[str, collections.Counter[str]]
   bad: collections.Counter[str]
   shown: list[str]
   sides: bytearray
+  undecoded: str = ''
 
   @property
   def totals(self) -> collections.Counter[str]:
@@ -103,7 +91,26 @@ class Survey:
     """Counts a row that will not do."""
     self.bad[bad.kind] += 1
     if len(self.shown) < _MOST_SHOWN:
-      self.shown.append(f'{row.file}:{row.line}: {bad.reason}{bad.hint()}')
+      self.shown.append(f'{row.file}:{row.line}: {bad.reason}')
+    if len(self.undecoded) < _MOST_UNDECODED:
+      self.undecoded += bad.undecoded
+
+  def find_encoding(self) -> str | None:
+    """Returns which encoding the bytes that are not UTF-8 would fit, if any.
+
+    One for all rows: each alone is too short to tell.
+    """
+    if not self.undecoded:
+      return None
+    import charset_normalizer
+
+    try:
+      content = self.undecoded.encode('utf-8', 'surrogateescape')
+    except UnicodeEncodeError:
+      # JSON can say half of a character, which stands for no byte.
+      return None
+    best = charset_normalizer.from_bytes(content[:_MOST_UNDECODED]).best()
+    return None if best is None else best.encoding
 
 
 def survey_rows(layout: Layout, options: ImportOptions) -> Survey:
@@ -125,7 +132,7 @@ def survey_rows(layout: Layout, options: ImportOptions) -> Survey:
         survey.refuse(row, content)
         survey.sides.append(BAD)
         continue
-      side = split or _side(content.split_by())
+      side = find_side(content, split)
       survey.labels.setdefault(side, collections.Counter())[content.label] += 1
       survey.sides.append(SPLITS.index(side))
       if content.label not in first_of:
@@ -181,7 +188,7 @@ def read_content(
   texts = [values[key] for key in options.keys[:-1]]
   label = values[options.keys[-1]]
   for value in (*texts, label):
-    if not value.isascii() and _SURROGATE.search(value):
+    if not value.isascii() and HALF_CHARACTER.search(value):
       return Bad('not UTF-8', 'not UTF-8', value)
   if not any(texts):
     return Bad('no text', f'no text in {" or ".join(options.keys[:-1])}')
@@ -194,17 +201,33 @@ def read_content(
   )
 
 
-def _normalized(text: str) -> str:
-  """Returns what is the same for texts that a reader takes for equal."""
+def normalize(text: str) -> str:
+  """Returns what is the same for texts that a reader takes for equal.
+
+  Args:
+    text: capitals and white space of which do not count.
+  """
   if not text.isascii():
     text = unicodedata.normalize('NFKC', text)
   return ' '.join(text.casefold().split())
 
 
+def find_side(content: Content, split: str) -> str:
+  """Returns the split that a row is in.
+
+  Args:
+    content: of the row.
+    split: in which its file has it; '' for a file without splits.
+  """
+  return split or _side(content.split_by())
+
+
 def _side(split_by: str) -> str:
   """Returns the split of a row, a function of its text or group alone."""
-  digest = hashlib.blake2b(
-    split_by.encode('utf-8', 'surrogateescape'), digest_size=8
-  )
+  try:
+    content = split_by.encode('utf-8', 'surrogateescape')
+  except UnicodeEncodeError:
+    content = split_by.encode('utf-8', 'surrogatepass')
+  digest = hashlib.blake2b(content, digest_size=8)
   place = int.from_bytes(digest.digest(), 'big')
   return SPLITS[sum(place >= cut for cut in _CUTS)]

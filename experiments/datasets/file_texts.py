@@ -66,7 +66,7 @@ class FileTexts:
     self.path = path
     self._options, self._separator = options, separator
     self._needs_label = needs_label
-    self._layout = find_layout(path, options.keys)
+    self._layout = find_layout(path, options.columns)
     file_import.check_columns(
       path, self._layout, options, needs_label=needs_label
     )

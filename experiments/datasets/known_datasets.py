@@ -58,7 +58,7 @@ def recall(arguments: dict[str, Any], cache_dir: pathlib.Path) -> Source | None:
         '_slices': splits,
       }
     )
-  except (OSError, ValueError, KeyError, TypeError):
+  except (OSError, ValueError, KeyError, TypeError, RecursionError):
     # Whatever is wrong with a record, the data set itself can be asked.
     return None
 
@@ -106,7 +106,8 @@ def _has_own_builder(name: str) -> bool:
     return False
   try:
     module = tfds.builder_cls(re.split('[/:]', name)[0]).__module__
-  except tfds.core.DatasetNotFoundError:
+  # A ValueError: it cannot be a name, as is said where it is looked for.
+  except (tfds.core.DatasetNotFoundError, ValueError):
     return False
   return module.split('.')[0] not in ('experiments', 'tensorflow_datasets')
 

@@ -14,7 +14,7 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
-from experiments.datasets import features, storage
+from experiments.datasets import features, nearby_files, storage
 from experiments.foundation import files
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import nearest, suggest
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
   import tensorflow_datasets as tfds
 
 _BBC_NEWS = 'bbc_news'
-_NAME = r'\w+(/[\w.-]+)?(:[\d*]+\.[\d*]+\.[\d*]+)?'
+# Its parts are names of directories, which file systems bound.
+_NAME = r'(?a:[^\W\d]\w{0,199})(/[\w.-]{1,200})?(:[\d*]+\.[\d*]+\.[\d*]+)?'
 _CONNECT_TIMEOUT_SECONDS = 10.0
 
 AG_NEWS = 'ag_news_subset'
@@ -53,6 +54,7 @@ def find_builder(name: str, data_dir: pathlib.Path) -> tfds.core.DatasetBuilder:
     raise UserError(
       f'DATASET is {name!r}; expected the name of a TFDS data set: name, '
       "name/config or name:version, e.g. 'bbc_news' or 'glue/sst2:2.0.0'."
+      f'{nearby_files.suggest_path(name) if isinstance(name, str) else ""}'
     )
   base_name = _base_name(name)
   features.check_classes(data_dir / base_name)
@@ -178,7 +180,7 @@ def _download(
         f'make it: {type(error).__name__}: {_short(error)}'
       ) from error
     raise UserError(
-      _download_failed(name, _first_line(error), data_dir)
+      _tell_failure(name, _first_line(error), data_dir)
     ) from error
 
 
@@ -201,7 +203,7 @@ def _check_network(name: str, builder: tfds.core.DatasetBuilder) -> None:
       return
     except OSError as error:
       reason = f'cannot connect to {address[0]} ({error.strerror or error})'
-  raise UserError(_download_failed(name, reason, data_dir))
+  raise UserError(_tell_failure(name, reason, data_dir))
 
 
 def _address(url: urllib.parse.SplitResult) -> tuple[str, int]:
@@ -212,7 +214,7 @@ def _address(url: urllib.parse.SplitResult) -> tuple[str, int]:
   return url.hostname or '', url.port or (443 if url.scheme == 'https' else 80)
 
 
-def _download_failed(name: str, reason: str, data_dir: pathlib.Path) -> str:
+def _tell_failure(name: str, reason: str, data_dir: pathlib.Path) -> str:
   if _base_name(name) == AG_NEWS:
     command = (
       'python launcher.py --mode=prepare --gin_file=gin/agnews.gin '
@@ -252,15 +254,15 @@ def _base_name(name: str) -> str:
 
 
 def _first_line(reason: BaseException | str) -> str:
-  lines = _unquoted(reason).splitlines()
+  lines = _unquote(reason).splitlines()
   return (lines[0] if lines else type(reason).__name__)[:300]
 
 
 def _short(reason: BaseException) -> str:
-  return ' '.join(_unquoted(reason).split())[:300]
+  return ' '.join(_unquote(reason).split())[:300]
 
 
-def _unquoted(reason: BaseException | str) -> str:
+def _unquote(reason: BaseException | str) -> str:
   """Returns what a KeyError says without the quotes that it adds."""
   text = str(reason).strip()
   is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in '"\''
@@ -282,8 +284,10 @@ def _unknown(name: str, base_name: str, data_dir: pathlib.Path) -> str:
       f'DATASET: {name!r} is neither known to TFDS nor prepared in '
       f'{str(data_dir)!r}; {base_name!r} is. Check its config and version.'
     )
+  # Whoever has such a file means that rather than some data set.
+  meant = nearby_files.suggest_path(name) or suggest(map(repr, near))
   return (
-    f'DATASET: TFDS knows no data set {name!r}.{suggest(map(repr, near))}\n'
+    f'DATASET: TFDS knows no data set {name!r}.{meant}\n'
     'All names: https://www.tensorflow.org/datasets/catalog/overview'
   )
 
@@ -295,7 +299,7 @@ def _cannot_be_had(name: str, error: Exception) -> str:
   reason = re.sub('^Failed to construct dataset .*?}": ', '', str(error))
   try:
     configs = list(tfds.builder_cls(_base_name(name)).builder_configs)
-  # There is no such data set, or its class, a user's, is not complete: TFDS
+  # There is no such data set, or a user's class of it is not complete: TFDS
   # raises the same again.
   except Exception:
     return f'DATASET {name!r}: {_first_line(reason)}'

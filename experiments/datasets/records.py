@@ -25,7 +25,7 @@ def read_columns(
   fast, and the same for scalars.
 
   Args:
-    pieces: which rows of which files.
+    pieces: the files, and the rows to read of each.
     columns: type of each key that is read, a scalar.
     file_format: TFDS's, of the files.
     batch_size: number of rows of each batch but the last.

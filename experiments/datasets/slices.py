@@ -75,7 +75,7 @@ def resolve(
     )
   resolved = [_resolve_one(text, split_infos, dataset) for text in texts]
   for one, other in itertools.combinations(resolved, 2):
-    n_shared = _n_shared(one.pieces, other.pieces)
+    n_shared = _count_shared(one.pieces, other.pieces)
     if n_shared:
       raise UserError(
         f'SPLITS: {n_shared:,} rows of {dataset!r} stand in both {one.text!r} '
@@ -113,12 +113,12 @@ def _resolve_one(
   )
   if not pieces or any(piece.stop <= piece.start for piece in pieces):
     raise UserError(f'SPLITS: {text!r} holds no rows. {has}')
-  if _n_twice(pieces):
+  if _count_twice(pieces):
     raise UserError(f'SPLITS: {text!r} holds rows twice. {has}')
   return Slice(text, pieces)
 
 
-def _n_shared(some: tuple[Piece, ...], others: tuple[Piece, ...]) -> int:
+def _count_shared(some: tuple[Piece, ...], others: tuple[Piece, ...]) -> int:
   by_file = collections.defaultdict(list)
   for other in others:
     by_file[other.filename].append(other)
@@ -129,12 +129,12 @@ def _n_shared(some: tuple[Piece, ...], others: tuple[Piece, ...]) -> int:
   )
 
 
-def _n_twice(pieces: tuple[Piece, ...]) -> int:
+def _count_twice(pieces: tuple[Piece, ...]) -> int:
   by_file = collections.defaultdict(list)
   for piece in pieces:
     by_file[piece.filename].append(piece)
   return sum(
-    _n_shared((piece,), tuple(of_file[:i]))
+    _count_shared((piece,), tuple(of_file[:i]))
     for of_file in by_file.values()
     for i, piece in enumerate(of_file)
   )

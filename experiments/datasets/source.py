@@ -78,6 +78,10 @@ class Source:
       yield self._join(texts, split, row), labels.astype(np.int32)
       row += len(labels)
 
+  def pieces(self, split: str) -> tuple[slices.Piece, ...]:
+    """Returns which rows of which files a split is, in order."""
+    return self._slices[split].pieces
+
   def check_labels(self) -> None:
     """Reads the labels of all splits, and no text.
 
@@ -109,7 +113,7 @@ class Source:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
     pieces = self._slices[split].pieces
     text_keys = self.keys[:-1] if with_text else ()
-    # Of a user's own files; to read them takes no TensorFlow.
+    # A user's own files are Parquet, which is read without TensorFlow.
     is_parquet = all('.parquet-' in piece.filename for piece in pieces)
     read = example_rows.read_columns if is_parquet else self._read_by_tensorflow
     n_read = 0
@@ -118,10 +122,10 @@ class Source:
         n_read += len(labels)
         yield texts, labels
     except OSError as error:
-      raise _damaged(self.path, str(error).splitlines()[0]) from error
+      raise _damage_error(self.path, str(error).splitlines()[0]) from error
     if n_read != self.n_examples[split]:
       reason = f'{n_read:,} of {self.n_examples[split]:,} rows'
-      raise _damaged(self.path, reason)
+      raise _damage_error(self.path, reason)
 
   def _read_by_tensorflow(
     self,
@@ -287,7 +291,7 @@ def _open_directory(path: pathlib.Path) -> tfds.core.DatasetBuilder:
       return tfds.builder_from_directory(str(path))
   # A damaged file gives any of a dozen exceptions of JSON, protobuf and TFDS.
   except Exception as error:
-    raise _damaged(path, str(error).splitlines()[0]) from error
+    raise _damage_error(path, str(error).splitlines()[0]) from error
 
 
 def _fingerprint(
@@ -298,17 +302,20 @@ def _fingerprint(
   digest = hashlib.sha256(json.dumps(described).encode())
   filenames = {piece.filename for part in parts for piece in part.pieces}
   for filename in sorted(filenames):
+    # It is by a pattern in dataset_info.json, which can lead anywhere.
+    if os.path.dirname(os.path.abspath(filename)) != os.path.abspath(path):
+      raise _damage_error(path, f'{filename} is not in it')
     try:
       with open_regular(filename) as file:
         content = hashlib.file_digest(file, 'sha256').hexdigest()
     except OSError as error:
       reason = f'{os.path.basename(filename)}: {error.strerror}'
-      raise _damaged(path, reason) from error
+      raise _damage_error(path, reason) from error
     digest.update(f'{os.path.basename(filename)} {content}\n'.encode())
   return digest.hexdigest()
 
 
-def _damaged(path: pathlib.Path, reason: str) -> UserError:
+def _damage_error(path: pathlib.Path, reason: str) -> UserError:
   return UserError(
     f'the prepared data set in {str(path)!r} is damaged: {reason}\n'
     'Delete that directory; the next run prepares it again.'

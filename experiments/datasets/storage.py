@@ -61,7 +61,7 @@ def sole_writer(data_dir: pathlib.Path, name: str) -> Iterator[None]:
       'Bind DATA_DIR, or set TFDS_DATA_DIR, to a directory that can be written.'
     ) from error
   try:
-    # Of a process that was killed: nobody else writes here now.
+    # A killed process left these: nobody else writes here now.
     for left in data_dir.glob(f'.{name}.unfinished.*'):
       shutil.rmtree(left, ignore_errors=True)
     yield

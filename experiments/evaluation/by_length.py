@@ -45,7 +45,7 @@ def accuracy_by_length(
     The bins, the shortest texts first.
   """
   quantiles = np.arange(1, n_bins + 1) / n_bins
-  # Of the lengths themselves, so that no bin is empty.
+  # Quantiles of the lengths themselves, so that no bin is empty.
   longest = np.unique(np.quantile(lengths, quantiles, method='inverted_cdf'))
   bins = np.searchsorted(longest, lengths, side='left')
   result = []

@@ -10,7 +10,7 @@ from experiments.backend.compilation import Program, Tracing
 from experiments.batching import batches
 
 
-def compiled_forward(
+def compile_forward(
   model,
   *,
   tracing: Tracing = contextlib.nullcontext,
@@ -64,7 +64,7 @@ class Classifier:
 
     Args:
       model: trax layer from token ids to log-probabilities, mode 'eval'.
-      forward: its forward pass, from `compiled_forward`.
+      forward: its forward pass, from `compile_forward`.
       weights: its weights.
       state: its state.
       boundaries: padded lengths of the buckets, as in training.

@@ -9,9 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-# In names of metrics of which less is better, also of those of other systems.
+from experiments.foundation.errors import UserError
+from experiments.foundation.suggestions import did_you_mean
+
+# Less is better in metrics, of any system, with these words in their names.
 _MINIMIZED = ('cross_entropy', 'loss', 'error', 'brier')
-# Of the whole split, by the field of `metrics.Evaluation`.
+# Metrics of the whole split, named as the fields of `metrics.Evaluation`.
 OF_ALL = (
   'accuracy',
   'cross_entropy',
@@ -42,7 +45,7 @@ EXPECTED = (
 
 
 def is_known(name: str) -> bool:
-  """Tells whether a name is that of a metric; of which classes is not known."""
+  """Tells whether a name is a metric's, whatever the classes are."""
   kind, colon, of_class = name.partition(':')
   if colon:
     return kind in OF_A_CLASS and bool(of_class)
@@ -66,6 +69,34 @@ def class_of(name: str) -> str:
   return name.partition(':')[2]
 
 
+def n_first(name: str) -> int | None:
+  """Returns k of a metric such as 'top_3_accuracy'; None of any other."""
+  top = _TOP.fullmatch(name)
+  return int(top[1]) if top else None
+
+
+def check_class(
+  name: str, *, setting: str, labels: Sequence[str], dataset: str
+) -> None:
+  """Checks that a data set has the class that a metric is of.
+
+  Args:
+    name: of the metric.
+    setting: which names it.
+    labels: the classes of the data set.
+    dataset: its name.
+
+  Raises:
+    UserError: it has not.
+  """
+  of_class = class_of(name)
+  if of_class and of_class not in labels:
+    raise UserError(
+      f'{setting} is {name!r}, and {dataset} has no class {of_class!r}.'
+      + did_you_mean(of_class, labels)
+    )
+
+
 def find_value(found: Mapping[str, Any], name: str) -> float | None:
   """Looks a metric up.
 
@@ -77,17 +108,17 @@ def find_value(found: Mapping[str, Any], name: str) -> float | None:
     Its value; None if that is not known.
   """
   value: Any = None
-  top = _TOP.fullmatch(name)
+  k = n_first(name)
   kind, colon, of_class = name.partition(':')
   if colon and kind in OF_A_CLASS:
     values = found.get(OF_A_CLASS[kind]) or ()
     names = list(found.get('label_names') or ())
     if of_class in names and len(values) == len(names):
       value = values[names.index(of_class)]
-  elif top:
+  elif k:
     counts = found.get('rank_counts')
     if counts and sum(counts):
-      value = sum(counts[: int(top[1])]) / sum(counts)
+      value = sum(counts[:k]) / sum(counts)
   else:
     value = found.get(name)
   if isinstance(value, bool) or not isinstance(value, int | float):

@@ -43,7 +43,7 @@ def change_by_padding(
 
   Args:
     classifier: the model.
-    tokens: texts, of which the first that are long enough are cut short.
+    tokens: texts; the first that are long enough are cut short.
   """
   chosen = np.flatnonzero(tokens.lengths >= N_TOKENS)[:N_TEXTS]
   if not len(chosen):
@@ -57,7 +57,7 @@ def change_by_padding(
     return Padded(0, 0)
   try:
     bare = classifier.answer(rows)
-  # Of a user's own model, which may want more tokens than these.
+  # A user's own model may need more tokens than these.
   except Exception:
     logging.debug(
       'No answers to %d tokens without padding', N_TOKENS, exc_info=True

@@ -183,7 +183,7 @@ def _build(
   try:
     record = build(aside)
     described = {p.name: _describe(p) for p in sorted(aside.iterdir())}
-    manifest = _sealed({'record': record, 'files': described})
+    manifest = _seal({'record': record, 'files': described})
     text = json.dumps(manifest, indent=2, sort_keys=True)
     files.write_atomic(aside / _MANIFEST, text + '\n')
     os.rename(aside, path)
@@ -221,7 +221,7 @@ def _checksums(path: pathlib.Path, size: int) -> list[int]:
       return list(pool.map(checksum, starts))
 
 
-def _sealed(manifest: dict[str, typing.Any]) -> dict[str, typing.Any]:
+def _seal(manifest: dict[str, typing.Any]) -> dict[str, typing.Any]:
   """Returns a manifest with a checksum of what it says itself."""
   content = {key: manifest[key] for key in ('files', 'record')}
   text = json.dumps(content, sort_keys=True)
@@ -234,7 +234,7 @@ def _find_damage(path: pathlib.Path) -> str | None:
     manifest = json.loads((path / _MANIFEST).read_bytes())
     if 'crc32' not in manifest:
       return 'its manifest has no checksum, as those of earlier versions'
-    if _sealed(manifest) != manifest:
+    if _seal(manifest) != manifest:
       return 'the checksum of its manifest is wrong'
     for name, expected in manifest['files'].items():
       size = (path / name).stat().st_size
@@ -242,6 +242,9 @@ def _find_damage(path: pathlib.Path) -> str | None:
         return f'{name} has {size} bytes, not {expected["bytes"]}'
       if _checksums(path / name, size) != expected['crc32_of_16_mib_blocks']:
         return f'the checksum of {name} is wrong'
-  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+  except (
+    *(OSError, ValueError, KeyError, TypeError, AttributeError),
+    RecursionError,
+  ) as error:
     return f'{type(error).__name__}: {error}'
   return None

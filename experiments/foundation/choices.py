@@ -1,4 +1,4 @@
-"""What can be chosen by name, on the command line and from Python."""
+"""What flags may say, for who says it from Python."""
 
 from collections.abc import Sequence
 
@@ -28,4 +28,22 @@ def check(name: str, value: str, choices: Sequence[str]) -> None:
     raise UserError(
       f'{name} must be {", ".join(choices[:-1])} or {choices[-1]}, not '
       f'{value!r}.' + did_you_mean(str(value), choices)
+    )
+
+
+def check_count(name: str, value: int, least: int) -> None:
+  """Refuses a value that is not a count.
+
+  Args:
+    name: of the argument.
+    value: its value.
+    least: the least that it may be.
+
+  Raises:
+    UserError: the value is less, or no whole number.
+  """
+  is_whole = isinstance(value, int) and not isinstance(value, bool)
+  if not is_whole or value < least:
+    raise UserError(
+      f'{name} must be a whole number of at least {least}, not {value!r}.'
     )

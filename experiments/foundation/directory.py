@@ -20,31 +20,29 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from experiments.foundation.errors import UserError
+from experiments.foundation.place_errors import explain, refuse_kind
 from experiments.foundation.regular_files import (
   MAX_BYTES,
   SAFELY,
   WrongKindError,
-  bounded,
   check_size,
-  kind_of,
+  read_bounded,
   require_regular,
 )
 
 _BELOW = SAFELY | os.O_NOFOLLOW
 _ASIDE = re.compile(r'\.(.+)\.[a-z0-9_]{8}\.tmp')
-# What opening the wrong kind of thing ends in.
-_OF_KINDS = (
-  errno.ELOOP,
-  errno.ENOTDIR,
-  errno.EISDIR,
-  errno.ENXIO,
-  errno.EOPNOTSUPP,
-)
 
 
 class Directory:
-  """A directory, which need not exist before something is done in it."""
+  """A directory, which need not exist before something is done in it.
+
+  Attributes:
+    parent: the directory through which it is reached; None for the user's own
+      path.
+  """
+
+  kind = 'directory'
 
   def __init__(
     self, path: os.PathLike[str] | str, parent: Directory | None = None
@@ -57,7 +55,7 @@ class Directory:
       parent: the directory through which it is reached.
     """
     self._path = os.fspath(path)
-    self._parent = parent
+    self.parent = parent
     self._descriptor: int | None = None
 
   def __str__(self) -> str:
@@ -66,7 +64,7 @@ class Directory:
   @property
   def path(self) -> pathlib.Path:
     """Where it is, for messages; it may have been moved since."""
-    above = self._parent.path if self._parent else pathlib.Path()
+    above = self.parent.path if self.parent else pathlib.Path()
     return above / self._path
 
   @property
@@ -74,8 +72,9 @@ class Directory:
     """The directory itself, opened at first use.
 
     Raises:
-      WrongKindError: it is none, and in a directory that is not the user's own.
-      OSError: it is none, does not exist, or may not be read.
+      WrongKindError: it is not a directory, and what it is in is not the
+        user's own.
+      OSError: it is not a directory, does not exist, or may not be read.
     """
     if self._descriptor is None:
       self._descriptor = self._open()
@@ -84,13 +83,13 @@ class Directory:
 
   def _open(self) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    if self._parent is None:
+    if self.parent is None:
       return os.open(self._path, flags)
-    with _explained(self):
+    with explain(self):
       return os.open(
         self._path,
         flags | os.O_NOFOLLOW,
-        dir_fd=self._parent.descriptor,
+        dir_fd=self.parent.descriptor,
       )
 
   @classmethod
@@ -128,12 +127,12 @@ class Directory:
     if self._descriptor is not None and os.fstat(self._descriptor).st_nlink:
       return
     self._descriptor = None
-    if self._parent is None:
+    if self.parent is None:
       self.path.mkdir(parents=True, exist_ok=True)
     else:
-      self._parent.make()
-      with contextlib.suppress(FileExistsError), _explained(self, True):
-        os.mkdir(self._path, dir_fd=self._parent.descriptor)
+      self.parent.make()
+      with contextlib.suppress(FileExistsError), explain(self, True):
+        os.mkdir(self._path, dir_fd=self.parent.descriptor)
     _ = self.descriptor
 
   def where(self) -> pathlib.Path:
@@ -157,7 +156,7 @@ class Directory:
     """Returns the names in it, in order; [] where there is no directory."""
     if not self.exists():
       return []
-    with _explained(self):
+    with explain(self):
       return sorted(os.listdir(self.descriptor))
 
   def remove_unfinished(self, is_ours: Callable[[str], object]) -> None:
@@ -179,13 +178,15 @@ class File:
   """A file in a directory, which need not exist.
 
   Attributes:
-    directory: where it is.
+    parent: the directory that it is in.
     name: its name there.
   """
 
-  def __init__(self, directory: Directory, name: str):
+  kind = 'file'
+
+  def __init__(self, parent: Directory, name: str):
     """Names a file; nothing is opened."""
-    self.directory = directory
+    self.parent = parent
     self.name = name
 
   @classmethod
@@ -202,35 +203,35 @@ class File:
   @property
   def path(self) -> pathlib.Path:
     """Where it is, for messages."""
-    return self.directory.path / self.name
+    return self.parent.path / self.name
 
   def is_file(self) -> bool:
     """Tells whether it is there.
 
     Raises:
-      WrongKindError: what has its name is no regular file.
+      WrongKindError: something other than a regular file has its name.
     """
-    if not self.directory.exists():
+    if not self.parent.exists():
       return False
     try:
-      with _explained(self):
+      with explain(self):
         mode = os.stat(
-          self.name, dir_fd=self.directory.descriptor, follow_symlinks=False
+          self.name, dir_fd=self.parent.descriptor, follow_symlinks=False
         ).st_mode
     except FileNotFoundError:
       return False
     if not stat.S_ISREG(mode):
-      raise WrongKindError(_refusal(self, mode))
+      raise refuse_kind(self, mode)
     return True
 
   def open_to_read(self) -> io.BufferedReader:
     """Opens it to be read.
 
     Raises:
-      WrongKindError: it is no regular file.
+      WrongKindError: it is not a regular file.
       OSError: it does not exist, or may not be read.
     """
-    return open(self._opened(os.O_RDONLY), 'rb')
+    return open(self._open_below(os.O_RDONLY), 'rb')
 
   def read_bytes(self, most: int = MAX_BYTES) -> bytes:
     """Returns all that is in it.
@@ -239,11 +240,11 @@ class File:
       most: how many bytes that may be.
 
     Raises:
-      UserError: there are more, or it is no regular file.
+      UserError: there are more, or it is not a regular file.
       OSError: as of `open_to_read`.
     """
     with self.open_to_read() as file:
-      return bounded(file, most, str(self))
+      return read_bounded(file, most, str(self))
 
   def read_text(
     self, *, encoding: str, errors: str = 'strict', most: int = MAX_BYTES
@@ -259,7 +260,7 @@ class File:
       most: how many bytes the file may have.
 
     Raises:
-      UserError: it has more, or is no regular file.
+      UserError: it has more, or is not a regular file.
       OSError: as of `open_to_read`.
     """
     with self.open_to_read() as file:
@@ -282,11 +283,11 @@ class File:
       OSError: the disk is full, the directory is not writable, …; the file is
         then as it was and nothing is left beside it.
     """
-    directory = self.directory.descriptor
+    directory = self.parent.descriptor
     # Else it could take the place of a link, or fail only at the very end.
     self.is_file()
     aside = f'.{self.name}.{os.urandom(4).hex()}.tmp'
-    with _explained(self, is_made=True):
+    with explain(self, is_made=True):
       descriptor = os.open(
         aside,
         _BELOW | os.O_WRONLY | os.O_CREAT | os.O_EXCL,
@@ -313,7 +314,7 @@ class File:
       FileExistsError: it is there.
       OSError: it cannot be made.
     """
-    return open(self._opened(os.O_WRONLY | os.O_CREAT | os.O_EXCL), 'wb')
+    return open(self._open_below(os.O_WRONLY | os.O_CREAT | os.O_EXCL), 'wb')
 
   def open_in_place(self, flags: int) -> int:
     """Opens it to be changed where it is, made if need be.
@@ -328,99 +329,39 @@ class File:
       A descriptor.
 
     Raises:
-      WrongKindError: it is no regular file.
+      WrongKindError: it is not a regular file.
       OSError: it cannot be opened or made.
     """
-    descriptor = self._opened(flags | os.O_CREAT)
+    descriptor = self._open_below(flags | os.O_CREAT)
     if os.fstat(descriptor).st_nlink == 1:
       return descriptor
     os.close(descriptor)
     self.write(self.read_bytes())
-    return self._opened(flags)
+    return self._open_below(flags)
 
   def rename(self, name: str) -> None:
     """Gives it another name in its directory, in place of what has it."""
-    at = self.directory.descriptor
-    with _explained(self):
+    at = self.parent.descriptor
+    with explain(self):
       os.replace(self.name, name, src_dir_fd=at, dst_dir_fd=at)
 
   def unlink(self, missing_ok: bool = False) -> None:
     """Removes it; a symbolic link itself, and never a directory."""
     try:
-      with _explained(self):
-        os.unlink(self.name, dir_fd=self.directory.descriptor)
+      with explain(self):
+        os.unlink(self.name, dir_fd=self.parent.descriptor)
     except FileNotFoundError:
       if not missing_ok:
         raise
 
-  def _opened(self, flags: int) -> int:
+  def _open_below(self, flags: int) -> int:
     # Before it is opened, too: with some devices that alone does something.
     if not self.is_file() and not flags & os.O_CREAT:
       raise FileNotFoundError(
         errno.ENOENT, os.strerror(errno.ENOENT), str(self)
       )
-    with _explained(self, is_made=bool(flags & os.O_CREAT)):
+    with explain(self, is_made=bool(flags & os.O_CREAT)):
       descriptor = os.open(
-        self.name, _BELOW | flags, 0o666, dir_fd=self.directory.descriptor
+        self.name, _BELOW | flags, 0o666, dir_fd=self.parent.descriptor
       )
     return require_regular(descriptor, str(self))
-
-
-def _refusal(place: Directory | File, mode: int) -> str:
-  found = kind_of(mode)
-  wanted = 'directory' if isinstance(place, Directory) else 'file'
-  reason = f'{place} is {found}, and a {wanted} must be there'
-  if stat.S_ISLNK(mode):
-    reason = f'{place} is {found}, and none is followed there'
-  return f'{reason}. Put the {wanted} itself there, or remove it.'
-
-
-@contextlib.contextmanager
-def _explained(
-  place: Directory | File, is_made: bool = False
-) -> Iterator[None]:
-  """Makes errors name the whole path, and say what is wrong with a kind.
-
-  Args:
-    place: what is worked at.
-    is_made: whether it is to be made if it is not there.
-  """
-  try:
-    yield
-  except OSError as error:
-    if error.errno is not None:
-      error.filename, error.filename2 = str(place), None
-    if error.errno in _OF_KINDS:
-      mode = _mode(place)
-      is_right = stat.S_ISDIR if isinstance(place, Directory) else stat.S_ISREG
-      if mode is not None and not is_right(mode):
-        raise WrongKindError(_refusal(place, mode)) from error
-    if is_made and error.errno == errno.ENOENT and _is_removed(place):
-      raise UserError(
-        f'{place} cannot be made: its directory was removed while this process '
-        'was working in it.'
-      ) from error
-    raise
-
-
-def _parent(place: Directory | File) -> Directory | None:
-  return place.directory if isinstance(place, File) else place._parent
-
-
-def _is_removed(place: Directory | File) -> bool:
-  """Tells whether the directory that something is in has been removed."""
-  parent = _parent(place)
-  return parent is not None and os.fstat(parent.descriptor).st_nlink == 0
-
-
-def _mode(place: Directory | File) -> int | None:
-  """Returns what kind of thing is somewhere, or None."""
-  parent = _parent(place)
-  try:
-    if parent is None:
-      return os.stat(place.path).st_mode
-    return os.stat(
-      place.path.name, dir_fd=parent.descriptor, follow_symlinks=False
-    ).st_mode
-  except OSError:
-    return None

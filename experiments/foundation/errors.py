@@ -1,4 +1,4 @@
-"""The error that a user can put right, and what ends a run early."""
+"""The error that a user can put right, and other ends of a command."""
 
 
 class UserError(ValueError):
@@ -23,3 +23,10 @@ class EndOfRun(BaseException):
 
   run_status: str
   step: int | None = None
+
+
+class StrictFinding(Exception):
+  """What was asked for is done, and found what --strict is to stop at.
+
+  The launcher prints the message alone, and exits with status 3.
+  """

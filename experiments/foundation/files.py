@@ -22,6 +22,28 @@ def write_atomic(
   directory.File.at(path).write(content)
 
 
+def write_new(path: os.PathLike | str, content: str) -> None:
+  """Writes a file that must not be there, whole or not at all.
+
+  Args:
+    path: the file; its directory must exist.
+    content: to be written as UTF-8.
+
+  Raises:
+    FileExistsError: it is there, even if it came while this was writing.
+    OSError: it cannot be written; nothing is left beside it.
+  """
+  path = pathlib.Path(path)
+  aside = path.with_name(f'.{os.urandom(8).hex()}.tmp')
+  try:
+    write_atomic(aside, content)
+    # A rename would take the place of what is there; a link does not.
+    os.link(aside, path)
+  finally:
+    aside.unlink(missing_ok=True)
+  sync(path.parent)
+
+
 def sync(path: os.PathLike | str) -> None:
   """Makes renames within a directory durable, or the content of a file.
 

@@ -24,9 +24,9 @@ def to_json(value: Any, *, indent: int | None = None) -> str:
     would steer a terminal are escaped.
   """
   try:
-    text = _encoded(value, indent)
+    text = _encode(value, indent)
   except ValueError:
-    text = _encoded(_finite(value), indent)
+    text = _encode(_finite(value), indent)
   return escape(text)
 
 
@@ -35,21 +35,21 @@ def escape(text: str) -> str:
   return plain_text.CONTROLS.sub(lambda match: f'\\u{ord(match[0]):04x}', text)
 
 
-def _encoded(value: Any, indent: int | None, depth: int = 0) -> str:
+def _encode(value: Any, indent: int | None, depth: int = 0) -> str:
   """Returns JSON whose lines after the first are `depth` levels in."""
   if indent is None or not value or not isinstance(value, dict | list | tuple):
     return _ENCODER.encode(value)
   if isinstance(value, dict):
     opening, closing = '{', '}'
     parts = [
-      f'{_ENCODER.encode(str(key))}: {_encoded(each, indent, depth + 1)}'
+      f'{_ENCODER.encode(str(key))}: {_encode(each, indent, depth + 1)}'
       for key, each in value.items()
     ]
   elif not any(isinstance(each, dict | list | tuple) for each in value):
     return _ENCODER.encode(value)
   else:
     opening, closing = '[', ']'
-    parts = [_encoded(each, indent, depth + 1) for each in value]
+    parts = [_encode(each, indent, depth + 1) for each in value]
   margin = '\n' + ' ' * indent * depth
   inner = margin + ' ' * indent
   return f'{opening}{inner}{f",{inner}".join(parts)}{margin}{closing}'

@@ -35,7 +35,7 @@ def loads(content: bytes | str, hint: type[_Value]) -> _Value:
     hint: its type.
 
   Raises:
-    ValueError: it is no JSON, or not of this type; the message says where.
+    ValueError: it is not JSON, or not of this type; the message says where.
   """
   text = content.decode('utf-8-sig') if isinstance(content, bytes) else content
   try:
@@ -58,7 +58,7 @@ def check(value: Any, hint: Any, place: str = '') -> None:
     ValueError: it is not of this type.
   """
   if not _is(value, hint, place):
-    raise ValueError(f'{place or "it"} is {_shown(value)}, not {_named(hint)}')
+    raise ValueError(f'{place or "it"} is {_show(value)}, not {_name(hint)}')
 
 
 def _is(value: Any, hint: Any, place: str) -> bool:
@@ -122,7 +122,7 @@ def _are(values: list, hint: Any, place: str) -> bool:
   return True
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
   text = ascii(value) if isinstance(value, str | int | float) else ''
   if value is None or isinstance(value, bool):
     return json.dumps(value)
@@ -131,12 +131,12 @@ def _shown(value: Any) -> str:
   return text if len(text) <= _SHOWN else f'{text[: _SHOWN - 1]}…'
 
 
-def _named(hint: Any) -> str:
+def _name(hint: Any) -> str:
   if hint in _NAMES:
     return _NAMES[hint]
   origin, inner = typing.get_origin(hint), typing.get_args(hint)
   if origin is typing.Literal:
     return ' or '.join(map(repr, inner))
   if origin in (typing.Union, types.UnionType):
-    return ' or '.join(map(_named, inner))
+    return ' or '.join(map(_name, inner))
   return 'a list' if origin is list else 'an object'

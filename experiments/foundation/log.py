@@ -5,9 +5,12 @@ import logging
 import os
 import re
 import sys
+import warnings
 
 import experiments
 from experiments.foundation import terminal
+
+_LIBRARIES = r'[/\\](site|dist)-packages[/\\]'
 
 
 def start_log(is_verbose: bool) -> None:
@@ -21,6 +24,11 @@ def start_log(is_verbose: bool) -> None:
   if not is_verbose:
     handler.addFilter(_is_ours)
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    # Where Python finds no library compiled as it is to run, as under -OO, it
+    # compiles it at each start, and says what it thinks of the source.
+    warnings.filterwarnings(
+      'ignore', category=SyntaxWarning, module=f'.*{_LIBRARIES}'
+    )
 
 
 class _LogHandler(logging.StreamHandler):
@@ -37,7 +45,7 @@ class _LogHandler(logging.StreamHandler):
 def _is_ours(record: logging.LogRecord) -> bool:
   """Tells the log of us and of a user's modules from library chatter."""
   here = os.path.dirname(experiments.__file__)
-  is_library = re.search(r'[/\\](site|dist)-packages[/\\]', record.pathname)
+  is_library = re.search(_LIBRARIES, record.pathname)
   return (
     record.levelno >= logging.ERROR
     or record.pathname.startswith(here)

@@ -9,7 +9,7 @@ import pathlib
 
 from experiments.foundation.errors import UserError
 
-# Of the file systems of Linux: bytes of a name, and of a whole path.
+# Limits of Linux's file systems: bytes of a name, and of a whole path.
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
 
@@ -33,7 +33,7 @@ def expand(path: str) -> str:
     return path
   expanded = os.path.expanduser(path)
   if path.startswith('~'):
-    expanded = _checked_home(path, expanded)
+    expanded = _check_home(path, expanded)
   try:
     encoded = os.fsencode(expanded)
   except UnicodeEncodeError:
@@ -86,7 +86,7 @@ def absolute_or_refuse(path: str, name: str) -> pathlib.Path:
     raise UserError(f'{name}={path} must be {error}.') from None
 
 
-def _checked_home(path: str, expanded: str) -> str:
+def _check_home(path: str, expanded: str) -> str:
   user = path.partition('/')[0][1:]
   if user and expanded == path:
     raise BadPathError(

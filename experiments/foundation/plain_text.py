@@ -41,7 +41,7 @@ def lines(text: str) -> str:
   return escape('\n'.join(text.replace('\t', ' ').splitlines()))
 
 
-def shortened(name: str) -> str:
+def shorten_name(name: str) -> str:
   """Returns the name, cut in the middle: names often differ at their ends."""
   name = one_line(name)
   if len(name) <= _MAX_NAME_LENGTH:

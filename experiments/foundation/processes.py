@@ -32,6 +32,21 @@ def check_platform(platform: str = sys.platform) -> None:
     )
 
 
+def check_current_directory() -> None:
+  """Checks that the current directory is there, which libraries rely on.
+
+  Raises:
+    UserError: it was removed.
+  """
+  try:
+    os.getcwd()
+  except FileNotFoundError:
+    raise UserError(
+      'The current directory was removed. Change to one that is there, e.g. '
+      'by cd, and start again.'
+    ) from None
+
+
 def die_with(parent: int) -> bool:
   """Makes this process end, without notice, when its parent does.
 

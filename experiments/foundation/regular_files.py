@@ -28,7 +28,7 @@ _KINDS = {
 
 
 class WrongKindError(UserError):
-  """Something that is no regular file, or no directory, where one must be."""
+  """Something else stands where a regular file or a directory must be."""
 
 
 def open_regular(path: os.PathLike[str] | str) -> io.BufferedReader:
@@ -63,14 +63,14 @@ def read_regular(path: os.PathLike[str] | str, most: int = MAX_BYTES) -> bytes:
     most: how many bytes that may be.
 
   Raises:
-    UserError: there are more, or it is no regular file.
+    UserError: there are more, or it is not a regular file.
     OSError: as of `open_regular`.
   """
   with open_regular(path) as file:
-    return bounded(file, most, os.fspath(path))
+    return read_bounded(file, most, os.fspath(path))
 
 
-def bounded(file: BinaryIO, most: int, name: str) -> bytes:
+def read_bounded(file: BinaryIO, most: int, name: str) -> bytes:
   """Reads an open file to its end.
 
   Args:

@@ -64,8 +64,24 @@ class Stream:
     with system_errors.naming(self._name):
       self.raw.flush()
 
+  def write_data(self, text: str) -> None:
+    """Writes what programs read; see `print_data`."""
+    if self.isatty():
+      text = plain_text.escape(text)
+    with system_errors.naming(self._name):
+      self.raw.write(text)
+    self.flush()
+
   def __getattr__(self, name: str) -> Any:
     return getattr(self.raw, name)
+
+
+class _DataStream(Stream):
+  """Stdout of a process that writes nothing there but by `print_data`."""
+
+  def write(self, text: str) -> int:
+    """Writes what else is printed to stderr."""
+    return sys.stderr.write(text)
 
 
 def open_streams() -> None:
@@ -91,19 +107,34 @@ def open_streams() -> None:
     setattr(sys, name, Stream(stream, name, is_closed=is_closed))
 
 
+def keep_stdout_for_data() -> None:
+  """Leaves stdout of this process to `print_data`, until it ends.
+
+  What else prints there, be it a user's model, a thread of it, C or another
+  process, then prints to stderr.
+  """
+  stdout = sys.stdout
+  if not isinstance(stdout, Stream):
+    return  # That of a test, or of a notebook.
+  stdout.flush()
+  kept = os.dup(stdout.fileno())
+  os.dup2(_STDERR, _STDOUT)
+  raw = open(  # noqa: SIM115 (for good)
+    kept, 'w', encoding=stdout.encoding, errors=stdout.errors
+  )
+  sys.stdout = _DataStream(raw, 'stdout', is_closed=stdout.is_closed)
+
+
 def print_data(text: str) -> None:
   """Prints what programs read: as it is, unless a terminal shows it; at once.
 
   Args:
     text: such as CSV, which cannot say otherwise what a control character is.
   """
-  stream = sys.stdout
-  if isinstance(stream, Stream) and not stream.isatty():
-    with system_errors.naming('stdout'):
-      stream.raw.write(text)
+  if isinstance(sys.stdout, Stream):
+    sys.stdout.write_data(text)
   else:
-    print(text, end='')
-  stream.flush()
+    print(text, end='', flush=True)
 
 
 @contextlib.contextmanager
@@ -116,7 +147,7 @@ def stdout_to_stderr() -> Iterator[None]:
 
   with contextlib.redirect_stdout(sys.stderr), contextlib.ExitStack() as stack:
     flush()
-    # Of the process, too, if it has both.
+    # Redirects the process's own streams too, if it has both.
     with contextlib.suppress(OSError):
       kept = os.dup(_STDOUT)
       stack.callback(os.close, kept)

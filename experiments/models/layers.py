@@ -214,7 +214,7 @@ def windows(width):
   6 s.
 
   Args:
-    width: number of tokens, of which (width - 1) // 2 stand before.
+    width: number of tokens; (width - 1) // 2 of them stand before.
 
   Returns:
     A layer: (float32 [batch, length, d], mask) -> (float32 [batch, length,
@@ -254,19 +254,19 @@ def ngram_ids(*, vocab_size, max_n, n_buckets):
   from jax import numpy as jnp
   from trax import layers as tl
 
-  def mixed(key):
+  def mix(key):
     for shift, multiplier in zip((16, 13), _MIX_MULTIPLIERS, strict=True):
       key = (key ^ (key >> shift)) * np.uint32(multiplier)
     return key ^ (key >> 16)
 
   def append(ids):
     found, is_text = [ids], ids != 0
-    key = mixed(ids.astype(jnp.uint32))
+    key = mix(ids.astype(jnp.uint32))
     for n in range(2, max_n + 1):
       # The id that is n - 1 places on; there is only padding past the end.
       later = jnp.pad(ids, ((0, 0), (0, n - 1)))[:, n - 1 :]
       is_text &= later != 0
-      key = mixed(key * np.uint32(_HASH_MULTIPLIER) + later.astype(jnp.uint32))
+      key = mix(key * np.uint32(_HASH_MULTIPLIER) + later.astype(jnp.uint32))
       bucket = (key % np.uint32(n_buckets)).astype(jnp.int32)
       found.append(jnp.where(is_text, vocab_size + bucket, 0))
     return jnp.concatenate(found, axis=1)
@@ -343,20 +343,20 @@ def transformer_block(d_feature, n_heads, d_ff, dropout_rate, mode):
   """
   from trax import layers as tl
 
-  def dropped():
+  def drop():
     return dropout(dropout_rate, mode)
 
   attention = tl.Attention(
     d_feature, n_heads=n_heads, dropout=dropout_rate, mode=mode
   )
   return [
-    tl.Residual(tl.LayerNorm(), attention, dropped()),
+    tl.Residual(tl.LayerNorm(), attention, drop()),
     tl.Residual(
       tl.LayerNorm(),
       tl.Dense(d_ff),
       tl.Relu(),
-      dropped(),
+      drop(),
       tl.Dense(d_feature),
-      dropped(),
+      drop(),
     ),
   ]

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.config import gin_statements, macro_checks
+from experiments.config import gin_statements, macro_checks, overrides
 from experiments.config.experiment import DataConfig, Experiment
+from experiments.config.gin_statements import Binding
 from experiments.config.gin_syntax import Place
-from experiments.config.gin_values import Macro, leaves
+from experiments.config.gin_values import Macro, leaves, shorten
 from experiments.datasets import file_import, text_digests
 from experiments.datasets.file_rows import Row
 from experiments.datasets.file_survey import Bad, ImportOptions, Survey
@@ -96,12 +97,17 @@ def read_asked(
     is_literal = not any(isinstance(x, Macro) for x in leaves(binding.value))
     if binding.name not in _FIELDS or not is_literal:
       raise _refusal(binding.place)
-    changes[_FIELDS[binding.name]] = macro_checks.checked_macro(
+    changes[_FIELDS[binding.name]] = macro_checks.check_macro(
       binding, binding.value
     )
   own = experiment.data
   config = dataclasses.replace(own, split_by=None, **changes)
+  for binding in statements.bindings:
+    _refuse_without_effect(binding, config)
   splits = (split or own.splits[-1],)
+  reported = split == experiment.evaluated_split
+  if not experiment.folds:
+    reported = splits[0] == own.splits[-1]
   is_other = config.name != own.name
   if not is_other:
     config = dataclasses.replace(config, split_by=own.split_by)
@@ -109,8 +115,30 @@ def read_asked(
     config=dataclasses.replace(config, splits=splits),
     split=split,
     is_other=is_other,
-    is_reported=config == own and splits[0] == own.splits[-1],
+    is_reported=config == own and (reported or split is None),
   )
+
+
+def _refuse_without_effect(binding: Binding, config: DataConfig) -> None:
+  """Refuses a binding that another value leaves without effect, as a run does.
+
+  Args:
+    binding: of one of `_FIELDS`.
+    config: with all of them.
+  """
+  deciding = {
+    'keys': f'KEYS = {shorten(config.keys)}',
+    'dataset_name': f'DATASET = {shorten(config.name, 200)}',
+  }
+  values = {'keys': config.keys, 'dataset_name': config.name}
+  for each in overrides.OVERRIDES:
+    is_of_it = each.parameter == _FIELDS[binding.name]
+    parameter = each.by[1]
+    if is_of_it and parameter in deciding and each.when(values[parameter]):
+      raise UserError(
+        f'{binding.place}: {binding.name} has no effect: {deciding[parameter]} '
+        f'{each.reason}.'
+      )
 
 
 def _refusal(place: Place) -> UserError:
@@ -145,7 +173,7 @@ def open_rows(
     needs_label: whether rows without a label will not do.
 
   Raises:
-    UserError: it cannot be had, or lacks a key or the split.
+    UserError: it cannot be loaded, or lacks a key or the split.
   """
   config = asked.config
   if asked.is_file:
@@ -157,7 +185,7 @@ def open_rows(
       separator=config.text_separator,
       needs_label=needs_label,
     )
-    return Rows(path.name, texts.split, _batched(texts.read()))
+    return Rows(path.name, texts.split, _batch(texts.read()))
   try:
     source = experiment_data.open_source(config, cache_dir=cache_dir)
   except UserError as error:
@@ -176,7 +204,7 @@ def open_rows(
   )
 
 
-def _batched(texts: Iterator[Text]) -> Iterator[list[Text]]:
+def _batch(texts: Iterator[Text]) -> Iterator[list[Text]]:
   while batch := list(itertools.islice(texts, _TEXTS_AT_ONCE)):
     yield batch
 
@@ -234,7 +262,7 @@ def tokenize(
   if survey.bad and not asked.config.skip_bad_rows:
     raise UserError(file_import.refusal(path, survey))
   if survey.bad:
-    logging.warning('%s', file_import.left_out(path, survey))
+    logging.warning('%s', file_import.tell_left_out(path, survey))
   if not classes:
     raise UserError(f'{rows.dataset}, {rows.split!r}: no row to evaluate.')
   tokens = tokenization.Tokens.from_sizes(

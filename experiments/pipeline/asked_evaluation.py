@@ -4,6 +4,7 @@ import pathlib
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
+from experiments.evaluation import metrics
 from experiments.foundation import cache, json_text
 from experiments.pipeline import (
   asked_data,
@@ -24,7 +25,7 @@ class AskedResults(NamedTuple):
 
   Attributes:
     dataset: what it is of.
-    split: and of which split.
+    split: the split evaluated.
     measured: what was found.
     step: training steps that the model has seen.
     path: the directory of its report.
@@ -35,6 +36,11 @@ class AskedResults(NamedTuple):
   measured: Measured
   step: int
   path: pathlib.Path
+
+  @property
+  def evaluation(self) -> metrics.Evaluation:
+    """What was measured."""
+    return self.measured.evaluation
 
 
 def evaluate(
@@ -56,7 +62,8 @@ def evaluate(
     allow_import: modules that its config may import.
 
   Raises:
-    UserError: it is none, or the data cannot be had or hold other classes.
+    UserError: it is not a run directory, or the data cannot be loaded or hold
+      other classes.
   """
   directory = run_dir.RunDir(output_dir).existing()
   experiment = run_config.load_experiment(directory, allow_import)
@@ -68,7 +75,7 @@ def evaluate(
     record = directory.read_run()
     return AskedResults(
       record.get('dataset', experiment.data.name),
-      experiment.data.splits[-1],
+      experiment.evaluated_split,
       Measured(results.evaluation, results.examples),
       results.step or 0,
       directory.report.path,

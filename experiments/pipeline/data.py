@@ -10,8 +10,18 @@ import numpy as np
 from experiments.backend import tensorflow_start
 from experiments.batching import batches
 from experiments.batching.buckets import extend_buckets
-from experiments.config.experiment import DataConfig, Experiment, TextConfig
-from experiments.datasets import file_import, known_datasets, text_digests
+from experiments.config.experiment import (
+  DataConfig,
+  Experiment,
+  FoldConfig,
+  TextConfig,
+)
+from experiments.datasets import (
+  file_import,
+  fold_rows,
+  known_datasets,
+  text_digests,
+)
 from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
@@ -20,6 +30,18 @@ from experiments.rundir import run_dir
 from experiments.text import tokenization
 from experiments.text.vocabulary_files import read_vocabulary
 from experiments.training.context import Keep, keep_nothing
+
+
+class HeldOut(NamedTuple):
+  """A fold that is held out.
+
+  Attributes:
+    name: such as 'train[fold_0_of_5]'.
+    rows: int64 [n], their numbers in the train split.
+  """
+
+  name: str
+  rows: np.ndarray
 
 
 class Data(NamedTuple):
@@ -33,6 +55,8 @@ class Data(NamedTuple):
     validation: those of what the sampled evaluations are of: a part of its own
       or `test`.
     test_digests: S16 [n], of the texts of `test`; see `text_digests`.
+    validation_digests: S16 [n], of those of `validation`.
+    held_out: what `test` is where a fold of the train split takes its place.
   """
 
   source: datasets.Source
@@ -41,6 +65,23 @@ class Data(NamedTuple):
   test: tokenization.Tokens
   validation: tokenization.Tokens
   test_digests: np.ndarray
+  validation_digests: np.ndarray
+  held_out: HeldOut | None = None
+
+  @property
+  def splits(self) -> dict[str, str]:
+    """The splits to train on, sample and evaluate, by the user's names."""
+    if self.held_out is None:
+      return dict(self.source.splits)
+    return {**self.source.splits, 'test': self.held_out.name}
+
+  @property
+  def n_examples(self) -> dict[str, int]:
+    """The number of rows of each of `splits`."""
+    if self.held_out is None:
+      return dict(self.source.n_examples)
+    sizes = {'train': len(self.train), 'test': len(self.test)}
+    return {**self.source.n_examples, **sizes}
 
   @property
   def n_classes(self) -> int:
@@ -65,7 +106,7 @@ def open_data(
     keep: gives what an earlier run has opened.
 
   Raises:
-    UserError: the data set or the vocabulary cannot be had or used, or the
+    UserError: the data set or the vocabulary cannot be loaded or used, or the
       cache cannot be written.
   """
   text = experiment.text
@@ -84,9 +125,9 @@ def open_data(
   return keep(
     (
       *('data', source.fingerprint, vocabulary.identity, vocabulary.path),
-      *(text.max_tokens, cache_dir),
+      *(text.max_tokens, experiment.folds, cache_dir),
     ),
-    lambda: _tokenized(source, vocabulary, text.max_tokens, cache_dir),
+    lambda: _tokenize(source, vocabulary, experiment, cache_dir),
   )
 
 
@@ -128,7 +169,7 @@ def open_source(
     cache_dir: where it is kept what is known of data sets.
 
   Raises:
-    UserError: it cannot be had, or lacks a key or a split.
+    UserError: it cannot be loaded, or lacks a key or a split.
   """
   known = _identify(config)
   source = known_datasets.recall(known, cache_dir)
@@ -170,13 +211,18 @@ def _identify(config: DataConfig) -> dict[str, Any]:
   """Returns what tells a data set from all others, without opening it."""
   arguments = source_arguments(config)
   if data_paths.is_data_path(config.name):
-    options = dataclasses.asdict(_import_options(config))
+    options = dataclasses.asdict(import_options(config))
     stamps = file_import.file_stamps(pathlib.Path(config.name))
     arguments['files'] = [options, stamps]
   return arguments
 
 
-def _import_options(config: DataConfig) -> ImportOptions:
+def import_options(config: DataConfig) -> ImportOptions:
+  """Returns what of a user's own files is read, and how.
+
+  Args:
+    config: which data set.
+  """
   return ImportOptions(
     keys=config.keys,
     split_by=config.split_by,
@@ -189,7 +235,7 @@ def _import_files(
 ) -> datasets.Source:
   path = pathlib.Path(config.name)
   return datasets.open_directory(
-    file_import.import_files(path, _import_options(config), cache_dir),
+    file_import.import_files(path, import_options(config), cache_dir),
     name=path.name,
     keys=config.keys,
     splits=config.splits,
@@ -213,8 +259,8 @@ def open_vocabulary(
     cache_dir: where a built one is kept.
 
   Raises:
-    UserError: it cannot be had, is of another kind than VOCAB_TYPE, or has more
-      pieces than the embedding has rows.
+    UserError: it cannot be loaded, is of another kind than VOCAB_TYPE, or has
+      more pieces than the embedding has rows.
   """
   if config.vocab_file is None:
     return tokenization.build_vocabulary(
@@ -278,7 +324,7 @@ def plan_batches(
 def cut(
   tokens: tokenization.Tokens, max_tokens: int | None
 ) -> tokenization.Tokens:
-  """Returns tokens of which each text keeps at most the first ones.
+  """Returns tokens, each text cut to its first ones.
 
   Args:
     tokens: of whole texts.
@@ -287,12 +333,13 @@ def cut(
   return tokens if max_tokens is None else tokens.cut(max_tokens)
 
 
-def _tokenized(
+def _tokenize(
   source: datasets.Source,
   vocabulary: tokenization.Vocabulary,
-  max_tokens: int | None,
+  experiment: Experiment,
   cache_dir: pathlib.Path,
 ) -> Data:
+  folds, max_tokens = experiment.folds, experiment.text.max_tokens
   tokens = {
     split: cut(
       tokenization.tokenize_split(
@@ -301,6 +348,8 @@ def _tokenized(
       max_tokens,
     )
     for split in source.splits
+    # Nobody looks at test before all folds have been.
+    if not (folds and split == 'test')
   }
   for split, each in tokens.items():
     if each.n_cut:
@@ -311,10 +360,57 @@ def _tokenized(
         source.splits[split],
         each.max_length,
       )
+  digests = {
+    split: text_digests.open_digests(source, split, cache_dir)
+    for split in tokens
+    if folds or split != 'train'
+  }
+  held_out = None
+  if folds:
+    is_held_out = find_fold(experiment.data, source, folds, cache_dir)
+    rows = np.flatnonzero(is_held_out)
+    held_out = HeldOut(folds.name_of(source.splits['train']), rows)
+    tokens['test'] = tokens['train'].take(rows)
+    tokens['train'] = tokens['train'].take(np.flatnonzero(~is_held_out))
+    digests['test'] = digests['train'][rows]
   tokens.setdefault('validation', tokens['test'])
+  digests.setdefault('validation', digests['test'])
   return Data(
     source,
     vocabulary,
     **tokens,
-    test_digests=text_digests.open_digests(source, 'test', cache_dir),
+    test_digests=digests['test'],
+    validation_digests=digests['validation'],
+    held_out=held_out,
   )
+
+
+def find_fold(
+  config: DataConfig,
+  source: datasets.Source,
+  folds: FoldConfig,
+  cache_dir: pathlib.Path,
+) -> np.ndarray:
+  """Returns which rows of the train split are held out.
+
+  Args:
+    config: which data set.
+    source: the same, opened.
+    folds: into how many folds the split is cut, and which is held out.
+    cache_dir: where the folds are kept.
+
+  Returns:
+    bool [n].
+
+  Raises:
+    UserError: there are too many folds for a class, or a file is damaged.
+  """
+  own = data_paths.is_data_path(config.name)
+  numbers = fold_rows.open_folds(
+    source,
+    folds.n_folds,
+    cache_dir=cache_dir,
+    files=pathlib.Path(config.name) if own else None,
+    options=import_options(config) if own else None,
+  )
+  return numbers == folds.fold

@@ -1,6 +1,7 @@
 """The training loop of an experiment, with all its parts."""
 
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,7 +9,6 @@ from experiments.batching import batches
 from experiments.config.experiment import Experiment
 from experiments.evaluation import inference, metric_names
 from experiments.foundation.errors import UserError
-from experiments.foundation.suggestions import did_you_mean
 from experiments.pipeline import run_identity, saved_model
 from experiments.pipeline.data import Data, plan_batches
 from experiments.pipeline.models import Models, empty_batch
@@ -17,6 +17,9 @@ from experiments.training import histograms
 from experiments.training.context import Keep, RunContext
 from experiments.training.sampled_evaluation import MoreMetrics
 from experiments.training.update import Start
+
+if TYPE_CHECKING:
+  from experiments.backend.trax_loop import EvalTask, TrainTask
 
 
 def make_loop(
@@ -49,46 +52,13 @@ def make_loop(
   """
   from experiments.training import loop
 
-  optimization, evaluation = experiment.optimization, experiment.evaluation
-  train_stream, eval_stream = (
-    batches.BatchStream(
-      tokens,
-      plan_batches(
-        experiment,
-        tokens.lengths,
-        seed=optimization.seed,
-        is_trained=is_trained,
-      ),
-    )
-    for tokens, is_trained in ((data.train, True), (data.validation, False))
-  )
-  evaluated = 'validation' if 'validation' in data.source.splits else 'test'
-  for split, stream in (('train', train_stream), (evaluated, eval_stream)):
-    if stream.plan.n_dropped:
-      logging.info(
-        '%d of %d %s examples are outside of the length limits and left out',
-        stream.plan.n_dropped,
-        stream.plan.n_dropped + stream.plan.n_kept,
-        data.source.splits[split],
-      )
-  sample = empty_batch(experiment.buckets)
+  optimization = experiment.optimization
+  train_task, eval_task = make_tasks(experiment, data)
   return loop.Loop(
     models.train,
-    loop.TrainTask(
-      train_stream,
-      loss_layer=experiment.make_loss(),
-      optimizer=experiment.make_optimizer(),
-      lr_schedule=experiment.make_schedule(),
-      n_steps_per_checkpoint=evaluation.every_n_steps,
-      sample_batch=sample,
-    ),
+    train_task,
     eval_model=models.eval,
-    eval_task=loop.EvalTask(
-      eval_stream,
-      metrics=experiment.make_metrics(),
-      n_eval_batches=evaluation.n_batches,
-      sample_batch=sample,
-    ),
+    eval_task=eval_task,
     n_steps=optimization.n_steps,
     random_seed=optimization.seed,
     checkpoints=open_checkpoints(experiment, data, directory),
@@ -105,11 +75,66 @@ def make_loop(
   )
 
 
+def make_tasks(
+  experiment: Experiment, data: Data
+) -> tuple['TrainTask', 'EvalTask']:
+  """Makes what trax calls tasks: batches, and what is done with them.
+
+  Args:
+    experiment: what to train.
+    data: the tokenized data set.
+
+  Returns:
+    What to train on and how, and the sampled evaluation.
+
+  Raises:
+    UserError: no example of a split is within the length limits.
+  """
+  from experiments.backend import trax_loop
+
+  evaluation = experiment.evaluation
+  train_stream, eval_stream = (
+    batches.BatchStream(
+      tokens,
+      plan_batches(
+        experiment,
+        tokens.lengths,
+        seed=experiment.optimization.seed,
+        is_trained=is_trained,
+      ),
+    )
+    for tokens, is_trained in ((data.train, True), (data.validation, False))
+  )
+  evaluated = 'validation' if 'validation' in data.source.splits else 'test'
+  for split, stream in (('train', train_stream), (evaluated, eval_stream)):
+    if stream.plan.n_dropped:
+      logging.info(
+        '%d of %d %s examples are outside of the length limits and left out',
+        stream.plan.n_dropped,
+        stream.plan.n_dropped + stream.plan.n_kept,
+        data.splits[split],
+      )
+  sample = empty_batch(experiment.buckets)
+  return trax_loop.TrainTask(
+    train_stream,
+    loss_layer=experiment.make_loss(),
+    optimizer=experiment.make_optimizer(),
+    lr_schedule=experiment.make_schedule(),
+    n_steps_per_checkpoint=evaluation.every_n_steps,
+    sample_batch=sample,
+  ), trax_loop.EvalTask(
+    eval_stream,
+    metrics=experiment.make_metrics(),
+    n_eval_batches=evaluation.n_batches,
+    sample_batch=sample,
+  )
+
+
 def _record_name(best_metric: str | None) -> str | None:
   """Returns by what record of the sampled evaluation the best is chosen."""
   if best_metric is None or not metric_names.is_known(best_metric):
     return best_metric
-  return metric_log.sampled_name(best_metric)
+  return metric_log.name_sampled(best_metric)
 
 
 def check_best_metric(experiment: Experiment, data: Data) -> None:
@@ -118,16 +143,16 @@ def check_best_metric(experiment: Experiment, data: Data) -> None:
   Raises:
     UserError: there is no such class, or the worst would be chosen.
   """
-  config, labels = experiment.evaluation, data.source.label_names
+  config = experiment.evaluation
   name = config.best_metric
   if name is None or not metric_names.is_known(name):
     return
-  of_class = metric_names.class_of(name)
-  if of_class and of_class not in labels:
-    raise UserError(
-      f'experiment.best_metric is {name!r}, and {data.source.full_name} has no '
-      f'class {of_class!r}.' + did_you_mean(of_class, labels)
-    )
+  metric_names.check_class(
+    name,
+    setting='experiment.best_metric',
+    labels=data.source.label_names,
+    dataset=data.source.full_name,
+  )
   is_minimized = metric_names.is_minimized(name)
   if is_minimized != (config.best_direction == 'minimize'):
     right = 'minimize' if is_minimized else 'maximize'
@@ -141,7 +166,7 @@ def check_best_metric(experiment: Experiment, data: Data) -> None:
 def _find_more_metrics(
   experiment: Experiment, *, data: Data, models: Models, keep: Keep
 ) -> MoreMetrics | None:
-  """Returns what the best checkpoint is chosen by, if it is none of trax's."""
+  """Returns what the best checkpoint is chosen by, unless trax measures it."""
   name, labels = experiment.evaluation.best_metric, data.source.label_names
   if (
     name is None
@@ -151,9 +176,9 @@ def _find_more_metrics(
     return None
   forward = keep(
     ('forward', len(labels)),
-    lambda: inference.compiled_forward(models.eval, tracing=experiment.bound),
+    lambda: inference.compile_forward(models.eval, tracing=experiment.bound),
   )
-  record_name = metric_log.sampled_name(name)
+  record_name = metric_log.name_sampled(name)
 
   def measure(weights, state, batches) -> dict[str, float]:
     value = metric_names.measure(

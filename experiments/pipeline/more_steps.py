@@ -8,9 +8,10 @@ longer run is another one from its first step on.
 """
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from experiments.config import config_text, gin_config
+from experiments.config import config_text
+from experiments.config.config_differences import find_differences
 from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
 from experiments.rundir import checkpoints, run_dir
@@ -48,7 +49,7 @@ def find_added(old_text: str, new_text: str) -> Added | None:
   before, now = (_n_steps(each) for each in (old, new))
   if before is None or now is None or before >= now:
     return None
-  if gin_config.differences(_without(old_text), _without(new_text)):
+  if find_differences(_without(old_text), _without(new_text)):
     return None
   dependent = []
   for name, value in new.items():
@@ -125,7 +126,10 @@ def prepare(directory: run_dir.RunDir, experiment: Experiment) -> None:
   if not _is_shorter(directory, experiment):
     return
   # What is measured is measured of the model as it will be.
-  directory.write_run(status=run_dir.RUNNING, metrics={})
+  no_metrics: dict[str, Any] = {'metrics': {}}
+  if 'validation_metrics' in directory.read_run():
+    no_metrics['validation_metrics'] = {}
+  directory.write_run(status=run_dir.RUNNING, **no_metrics)
   usable = usable_steps(directory, experiment)
   checkpoints.Checkpoints(directory.checkpoints).remove_after(
     max(usable, default=0)

@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.config.experiment import BucketConfig
 from experiments.evaluation import inference
 from experiments.pipeline.data import cut
 from experiments.reporting import report
 from experiments.text import tokenization
+
+NOT_FINITE = "the model's probabilities are not finite"
 
 
 class Classified(NamedTuple):
@@ -43,6 +46,31 @@ def classify(
   tokens = cut(tokenization.tokens_of(texts, vocabulary), max_tokens)
   log_probs, is_kept = classifier.log_probs(tokens)
   return Classified(is_kept, _probabilities(log_probs), tokens.lengths)
+
+
+def explain_failures(
+  classified: Classified, limits: BucketConfig
+) -> dict[int, str]:
+  """Returns why texts have no probabilities, by their place.
+
+  Args:
+    classified: some texts.
+    limits: of their lengths.
+  """
+  is_whole = np.isfinite(classified.probabilities).all(axis=-1)
+  return {
+    i: NOT_FINITE
+    if classified.is_kept[i]
+    else explain_length(int(classified.n_tokens[i]), limits)
+    for i in np.flatnonzero(~(classified.is_kept & is_whole)).tolist()
+  }
+
+
+def explain_length(n_tokens: int, limits: BucketConfig) -> str:
+  """Returns why a text of a number of tokens is left out."""
+  if n_tokens < limits.min_length:
+    return f'{n_tokens} tokens, at least {limits.min_length} are needed'
+  return f'{n_tokens} tokens, at most {limits.max_length} are taken'
 
 
 def describe(

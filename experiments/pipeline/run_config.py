@@ -17,7 +17,7 @@ from experiments.rundir import run_dir
 
 # What layers, optimizers and schedules are made of. Of trax's other
 # configurables some read, write or download what a config names.
-_HARMLESS = (
+HARMLESS = (
   'experiments.',
   'trax.fastmath.',
   'trax.layers.',
@@ -95,7 +95,7 @@ def _check_references(
       module = selector.rpartition('.')[0]
       if (
         selector in ours
-        and not selector.startswith(_HARMLESS)
+        and not selector.startswith(HARMLESS)
         and not _is_in(module, allow_import)
       ):
         raise UserError(

@@ -1,4 +1,4 @@
-"""The exact evaluation of a run: one pass over the whole test split."""
+"""The exact evaluations of a run: one pass over a whole split."""
 
 import logging
 import time
@@ -35,7 +35,7 @@ from experiments.text import tokenization
 from experiments.training.context import Keep, keep_nothing
 
 _N_SHOWN_PREDICTIONS = 5
-# Of the report, what TensorBoard shows as well.
+# The pictures of the report that TensorBoard shows as well.
 _PICTURES = ('confusion_matrix', 'calibration', 'accuracy_by_length')
 _IDS_AT_ONCE = 2**20
 # Where runs of earlier versions have them, whatever the split.
@@ -52,6 +52,7 @@ class Examples(NamedTuple):
     vocabulary: of the model.
     tokens: token ids and labels.
     text_digests: S16 [examples], see `datasets.text_digests`.
+    rows: int64 [examples], their numbers; None: from 0 on.
   """
 
   dataset: str
@@ -60,6 +61,12 @@ class Examples(NamedTuple):
   vocabulary: tokenization.Vocabulary
   tokens: tokenization.Tokens
   text_digests: np.ndarray
+  rows: np.ndarray | None = None
+
+  @property
+  def numbers(self) -> np.ndarray:
+    """The number of each in the split that they are of."""
+    return np.arange(len(self.tokens)) if self.rows is None else self.rows
 
 
 class Measured(NamedTuple):
@@ -72,6 +79,20 @@ class Measured(NamedTuple):
 
   evaluation: metrics.Evaluation
   predictions: list[report.Prediction]
+
+
+class _Outcome(NamedTuple):
+  """What a model says of examples.
+
+  Attributes:
+    log_probs: float32 [examples, classes].
+    kept: bool [examples], which of them are not too long.
+    evaluation: of these.
+  """
+
+  log_probs: np.ndarray
+  kept: np.ndarray
+  evaluation: metrics.Evaluation
 
 
 def measure(
@@ -94,33 +115,14 @@ def measure(
   Raises:
     UserError: all examples are too long.
   """
+  log_probs, kept, evaluation = _predict(
+    examples, classifier=classifier, step=step, predictions=predictions
+  )
   tokens, names = examples.tokens, examples.label_names
-  log_probs, kept = classifier.log_probs(tokens)
-  n_dropped = int(np.sum(~kept))
-  if n_dropped:
-    logging.info(
-      '%d %s examples are too long and left out', n_dropped, examples.split
-    )
   outcome = {
     'log_probs': log_probs[kept],
     'targets': np.asarray(tokens.labels)[kept],
   }
-  evaluation = metrics.evaluate_log_probs(
-    **outcome, label_names=names, n_dropped=n_dropped
-  )
-  predictions_file.write(
-    predictions,
-    predictions_file.Predictions(
-      dataset=examples.dataset,
-      split=examples.split,
-      labels=names,
-      step=step,
-      rows=np.flatnonzero(kept),
-      expected=outcome['targets'],
-      text_digests=examples.text_digests[kept],
-      log_probs=outcome['log_probs'],
-    ),
-  )
   _warn_of_padding(classifier, tokens)
   shown = [
     prediction.describe(
@@ -149,6 +151,48 @@ def measure(
   return Measured(evaluation, shown)
 
 
+def _predict(
+  examples: Examples,
+  *,
+  classifier: inference.Classifier,
+  step: int,
+  predictions: File,
+) -> _Outcome:
+  """Asks a model about every example once, and keeps what it says.
+
+  Raises:
+    UserError: all examples are too long.
+  """
+  tokens = examples.tokens
+  log_probs, kept = classifier.log_probs(tokens)
+  n_dropped = int(np.sum(~kept))
+  if n_dropped:
+    logging.info(
+      '%d %s examples are too long and left out', n_dropped, examples.split
+    )
+  expected = np.asarray(tokens.labels)[kept]
+  evaluation = metrics.evaluate_log_probs(
+    log_probs=log_probs[kept],
+    targets=expected,
+    label_names=examples.label_names,
+    n_dropped=n_dropped,
+  )
+  predictions_file.write(
+    predictions,
+    predictions_file.Predictions(
+      dataset=examples.dataset,
+      split=examples.split,
+      labels=examples.label_names,
+      step=step,
+      rows=examples.numbers[kept],
+      expected=expected,
+      text_digests=examples.text_digests[kept],
+      log_probs=log_probs[kept],
+    ),
+  )
+  return _Outcome(log_probs, kept, evaluation)
+
+
 def evaluate_run(
   experiment: Experiment,
   *,
@@ -163,28 +207,46 @@ def evaluate_run(
   Args:
     experiment: of the run.
     directory: of the run.
-    data: its data; the test split is what counts.
+    data: its data; the test split is what counts, and what is chosen by is a
+      validation split, if there is one.
     classifier: its model.
     step: training steps that the model has seen.
     keep: gives what an earlier run has made.
   """
+  own = Examples(
+    dataset=data.source.full_name,
+    split=data.splits['test'],
+    label_names=data.source.label_names,
+    vocabulary=data.vocabulary,
+    tokens=data.test,
+    text_digests=data.test_digests,
+    rows=data.held_out and data.held_out.rows,
+  )
   evaluation, examples = measure(
-    Examples(
-      dataset=data.source.full_name,
-      split=data.source.splits['test'],
-      label_names=data.source.label_names,
-      vocabulary=data.vocabulary,
-      tokens=data.test,
-      text_digests=data.test_digests,
-    ),
+    own,
     classifier=classifier,
     step=step,
     directory=directory.report,
-    predictions=directory.predictions_of(data.source.splits['test']),
+    predictions=directory.predictions_of(own.split),
   )
+  measured = {'metrics': evaluation.to_dict()}
+  split = data.source.splits.get('validation')
+  # What folds are compared by is the fold.
+  if split is not None and data.held_out is None:
+    outcome = _predict(
+      own._replace(
+        split=split,
+        tokens=data.validation,
+        text_digests=data.validation_digests,
+      ),
+      classifier=classifier,
+      step=step,
+      predictions=directory.predictions_of(split),
+    )
+    measured['validation_metrics'] = outcome.evaluation.to_dict()
   if experiment.run.projector:
     _write_projector(experiment, directory, data, classifier, keep)
-  _write_events(directory, data.source.splits['test'], evaluation, step)
+  _write_events(directory, data.splits['test'], evaluation, step)
   values = {
     f'exact/{name}': value for name, value in evaluation.scalars().items()
   }
@@ -201,7 +263,7 @@ def evaluate_run(
       for name, value in values.items()
     ]
   )
-  directory.write_run(metrics=evaluation.to_dict(), evaluated_step=step)
+  directory.write_run(**measured, evaluated_step=step)
   n_steps = directory.read_run().get('steps', step)
   return Results(evaluation, examples, step, n_steps, directory.root.where())
 
@@ -227,7 +289,7 @@ def _write_events(
     # Where the sampled evaluations are lines, they are the dot at the end.
     writer.scalars(
       {
-        metric_log.sampled_name(metric): value
+        metric_log.name_sampled(metric): value
         for metric, value in evaluation.scalars().items()
       },
       step,
@@ -281,7 +343,7 @@ def _worst_mistakes(
     probabilities = np.exp(log_probs[i].astype(np.float64)).clip(max=1)
     mistakes.append(
       mistakes_page.Mistake(
-        example=i,
+        example=int(examples.numbers[i]),
         text=examples.vocabulary.decode(ids),
         expected=examples.label_names[int(targets[i])],
         predicted=examples.label_names[int(predicted[i])],

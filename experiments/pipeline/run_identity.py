@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from experiments.config import gin_config
+from experiments.config.config_differences import find_differences
 from experiments.pipeline import more_steps
 from experiments.rundir.checkpoints import Checkpoint, ForeignError
 
@@ -77,6 +77,6 @@ def _is_shorter(was: str, is_now: str) -> bool:
 
 
 def _differing_names(was: str, is_now: str) -> list[str]:
-  lines = gin_config.differences(was, is_now)
+  lines = find_differences(was, is_now)
   names = [line.partition(': ')[0] for line in lines]
   return [name for name in names if name not in _PLACES]

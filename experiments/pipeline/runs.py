@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 
 from experiments.backend import jax_setup, threads
 from experiments.config import gin_config
+from experiments.config.config_differences import find_differences
 from experiments.config.experiment import Experiment
 from experiments.foundation import cache
 from experiments.foundation.errors import EndOfRun, UserError
@@ -99,7 +100,7 @@ def evaluate(
     allow_import: modules that its config may import.
 
   Raises:
-    UserError: it is none, or its data cannot be had.
+    UserError: it is not a run directory, or its data cannot be loaded.
   """
   directory = run_dir.RunDir(output_dir).existing()
   return evaluate_again(
@@ -117,7 +118,7 @@ def evaluate_again(
     directory: of the run.
 
   Raises:
-    UserError: there is no checkpoint, or its data cannot be had.
+    UserError: there is no checkpoint, or its data cannot be loaded.
   """
   cache_dir = cache.cache_dir()
   # First, since it tells whether the vocabulary is that of the run.
@@ -177,7 +178,7 @@ def is_finished(directory: run_dir.RunDir, config: gin_config.Config) -> bool:
       )
     return False
   text = directory.config.read_text(encoding='utf-8-sig', errors='replace')
-  differences = gin_config.differences(text, config.text)
+  differences = find_differences(text, config.text)
   if not differences:
     return directory.read_run().get('status') == run_dir.FINISHED
   added = more_steps.find_added(text, config.text)
@@ -243,8 +244,8 @@ def _start_run(
     end=None,
     steps=run.get('steps', 0),
     dataset=data.source.full_name,
-    splits=dict(data.source.splits),
-    n_examples=dict(data.source.n_examples),
+    splits=data.splits,
+    n_examples=data.n_examples,
     labels=list(data.source.label_names),
     **identity,
     n_threads=threads.in_use(),

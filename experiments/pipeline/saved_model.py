@@ -55,7 +55,7 @@ def load(directory: run_dir.RunDir, identity: Mapping[str, str]) -> SavedModel:
       f'python launcher.py --gin_file={directory.config} '
       f'--output_dir={directory.path}'
     )
-  return SavedModel(checkpoint.step, *loop_state.evaluated_leaves(checkpoint))
+  return SavedModel(checkpoint.step, *loop_state.find_leaves(checkpoint))
 
 
 def check(checkpoint: checkpoints.Checkpoint, identity: Mapping[str, str]):
@@ -66,7 +66,7 @@ def check(checkpoint: checkpoints.Checkpoint, identity: Mapping[str, str]):
     identity: what it must be of, see `run_identity`.
 
   Raises:
-    ValueError: it is no checkpoint of a loop.
+    ValueError: it is not a checkpoint of a loop.
     checkpoints.ForeignError: it is of something else.
   """
   loop_state.check(checkpoint)
@@ -159,7 +159,7 @@ def load_classifier(
     )
   forward = keep(
     ('forward', n_classes),
-    lambda: inference.compiled_forward(models.eval, tracing=experiment.bound),
+    lambda: inference.compile_forward(models.eval, tracing=experiment.bound),
   )
   classifier = inference.Classifier(
     models.eval,

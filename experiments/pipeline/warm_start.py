@@ -72,7 +72,7 @@ def _of_run(
   saved = saved_model.load(
     directory, {'vocabulary': data.vocabulary.fingerprint}
   )
-  return _filled(models, saved.weights, saved.state)
+  return _fill(models, saved.weights, saved.state)
 
 
 def _of_file(path: str, models: Models, where: str) -> Start | None:
@@ -82,17 +82,17 @@ def _of_file(path: str, models: Models, where: str) -> Start | None:
   models.signatures('train')
   try:
     models.train.init_from_file(path)
-  # What is no file of trax's raises whatever gzip, pickle or trax happen on.
+  # A file that is not trax's raises whatever gzip, pickle or trax happen on.
   except Exception as error:
     reason = (str(error) or type(error).__name__).splitlines()[0]
     raise UserError(f'{where}: not a model of trax: {reason}') from error
-  return _filled(
+  return _fill(
     models,
     *map(jax.tree_util.tree_leaves, (models.train.weights, models.train.state)),
   )
 
 
-def _filled(models: Models, weights: list, state: list) -> Start | None:
+def _fill(models: Models, weights: list, state: list) -> Start | None:
   trees = map(saved_model.fill, models.signatures('train'), (weights, state))
   start = Start(*trees)
   return None if None in (start.weights, start.state) else start

@@ -15,11 +15,10 @@ def run_hparams(
 ) -> dict[str, Any]:
   """Returns the hyper-parameters of a run.
 
-  Of a trial these are what its sweep tries. Of a run by itself, what it
-  overrides, and a few more, so that one which does not override them has no
-  empty cell among runs that do. What else the config says is the same in most
-  runs, and would stand where the metrics are to be seen; it is in the text of
-  the config.
+  For a trial these are the values that its sweep tries. For a run by itself
+  they are its overrides and a few more, so that a run without an override has
+  no empty cell beside runs with one. The rest of the config is the same in most
+  runs and would crowd out the metrics; the text of the config shows it.
 
   An override's value must not stay text where another run's is a number: then
   TensorBoard cannot sort by it.

@@ -1,48 +1,17 @@
-"""The worst mistakes of a model as a page for a browser.
-
-The texts are anyone's: all of them are escaped, and the page forbids itself
-scripts and whatever it would have to load.
-"""
+"""The worst mistakes of a model as a page for a browser."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import html
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from experiments.evaluation import metrics
-from experiments.foundation import plain_text
+from experiments.reporting import html_page
 
 MAX_MISTAKES = 50
 _MAX_PAIRS = 20
-# What is seen of a text at first, and what there is of it at all.
-_SHOWN_CHARACTERS = 600
-_MAX_CHARACTERS = 10_000
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem;
-  margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
-table { border-collapse: collapse; }
-th, td { padding: .2rem .8rem .2rem 0; text-align: left; }
-th { font-weight: 600; border-bottom: 1px solid; }
-.number { text-align: right; font-variant-numeric: tabular-nums; }
-ol { padding: 0; list-style: none; }
-li { border-top: 1px solid #8886; padding: .8rem 0; }
-.wrong { color: #c22; font-weight: 600; } .right { color: #183; }
-@media (prefers-color-scheme: dark) {
-  .wrong { color: #f77; } .right { color: #6c8; }
-}
-.where { opacity: .7; }
-.text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0 0; }
-meter { width: 6rem; vertical-align: middle; }
-summary { cursor: pointer; }
-"""
 
 
 class Mistake(NamedTuple):
@@ -79,8 +48,8 @@ def mistakes_html(
   Args:
     evaluation: of the whole split.
     mistakes: the worst first.
-    dataset: of which data set, such as 'bbc_news:1.0.0'.
-    split: and of which split, such as 'test' or 'train[80%:]'.
+    dataset: the data set evaluated, such as 'bbc_news:1.0.0'.
+    split: the split evaluated, such as 'test' or 'train[80%:]'.
 
   Returns:
     HTML.
@@ -89,8 +58,8 @@ def mistakes_html(
   title = f'{total} of {evaluation.n_examples} examples classified wrongly'
   body = [
     f'<h1>{title}</h1>',
-    f'<p>Accuracy {evaluation.accuracy:.4f} on {_name(dataset)}, split '
-    f'{_name(split)}.</p>',
+    f'<p>Accuracy {evaluation.accuracy:.4f} on {html_page.name(dataset)}, '
+    f'split {html_page.name(split)}.</p>',
   ]
   if total:
     body += [
@@ -101,29 +70,7 @@ def mistakes_html(
       *map(_item, mistakes),
       '</ol>',
     ]
-  digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-  policy = (
-    f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
-    "form-action 'none'"
-  )
-  return '\n'.join(
-    [
-      '<!DOCTYPE html>',
-      '<html lang="en">',
-      '<head>',
-      '<meta charset="utf-8">',
-      f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-      '<meta name="viewport" content="width=device-width, initial-scale=1">',
-      f'<title>{title}</title>',
-      f'<style>{_STYLE}</style>',
-      '</head>',
-      '<body>',
-      *body,
-      '</body>',
-      '</html>',
-      '',
-    ]
-  )
+  return html_page.page(title, body)
 
 
 def _how_many(n_shown: int, total: int) -> str:
@@ -148,8 +95,8 @@ def _pairs(evaluation: metrics.Evaluation) -> list[str]:
   for row, column in zip(*np.unravel_index(order, wrong.shape), strict=True):
     count = wrong[row, column]
     lines.append(
-      f'<tr><td>{_name(evaluation.label_names[row])}</td>'
-      f'<td>{_name(evaluation.label_names[column])}</td>'
+      f'<tr><td>{html_page.name(evaluation.label_names[row])}</td>'
+      f'<td>{html_page.name(evaluation.label_names[column])}</td>'
       f'<td class="number">{count}</td>'
       f'<td class="number">{count / evaluation.support[row]:.1%}</td></tr>'
     )
@@ -164,35 +111,11 @@ def _item(mistake: Mistake) -> str:
   confidence = f'{mistake.confidence:.3f}'
   return (
     '<li>'
-    f'predicted <span class="wrong">{_name(mistake.predicted)}</span> '
+    f'predicted <span class="wrong">{html_page.name(mistake.predicted)}</span> '
     f'<meter value="{confidence}">{confidence}</meter> {confidence}, '
-    f'expected <span class="right">{_name(mistake.expected)}</span> '
+    f'expected <span class="right">{html_page.name(mistake.expected)}</span> '
     f'{mistake.expected_probability:.3f} '
     f'<span class="where">· {mistake.n_tokens} tokens · example '
     f'{mistake.example}</span>'
-    f'{_text(mistake.text)}</li>'
+    f'{html_page.text(mistake.text)}</li>'
   )
-
-
-def _name(name: str) -> str:
-  # Isolated, so that no character of it turns around the text beside it.
-  return f'<bdi>{html.escape(plain_text.one_line(name))}</bdi>'
-
-
-def _text(text: str) -> str:
-  """Returns the beginning of a text, with the rest to be unfolded."""
-  text = plain_text.lines(text).strip()
-  if len(text) > _MAX_CHARACTERS:
-    text = text[: _MAX_CHARACTERS - 1] + '…'
-  if len(text) <= _SHOWN_CHARACTERS:
-    return _paragraph(text)
-  end = text.rfind(' ', _SHOWN_CHARACTERS // 2, _SHOWN_CHARACTERS)
-  end = end if end > 0 else _SHOWN_CHARACTERS
-  return (
-    f'{_paragraph(text[:end])}<details><summary>The rest</summary>'
-    f'{_paragraph(text[end:].lstrip())}</details>'
-  )
-
-
-def _paragraph(text: str) -> str:
-  return f'<p class="text" dir="auto">{html.escape(text)}</p>'

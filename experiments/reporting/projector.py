@@ -35,7 +35,7 @@ def token_embeddings(model, weights, vocab_size: int) -> dict[str, np.ndarray]:
   """
   return {
     name: array
-    for name, array in layer_weights.named(model, weights).items()
+    for name, array in layer_weights.name_arrays(model, weights).items()
     if array.ndim == 2
     and (
       len(array) == vocab_size
@@ -111,7 +111,7 @@ def write_projector(
   for name, array in embeddings.items():
     name = re.sub(r'[^\w.-]', '_', name, flags=re.ASCII)
     rows = np.asarray(array[ids], '<f4')
-    contents[f'{name}.tensor'] = _tensor(rows)
+    contents[f'{name}.tensor'] = encode_tensor(rows)
     config += (
       'embeddings {\n'
       f'  tensor_name: "{name}"\n'
@@ -139,7 +139,7 @@ def _cell(piece: str) -> str:
   return text if text.strip() else repr(text)
 
 
-def _tensor(rows: np.ndarray) -> bytes:
+def encode_tensor(rows: np.ndarray) -> bytes:
   """Returns what TensorBoard reads as these rows.
 
   It reads floats as bytes if a file cannot be read as text, line by line. If

@@ -72,7 +72,7 @@ def write_report(
     directory: created if missing; files of an earlier report are replaced.
     evaluation: what is reported.
     dataset: what it is of, such as 'bbc_news:1.0.0'.
-    split: and of which split, such as 'test' or 'train[80%:]'.
+    split: the split evaluated, such as 'test' or 'train[80%:]'.
     calibrated: its examples by confidence.
     lengths: its examples by length.
     mistakes: of it, the worst first.
@@ -142,7 +142,7 @@ def format_evaluation(evaluation: metrics.Evaluation) -> str:
       'Macro F1 leaves out what is neither expected nor predicted: '
       f'{n_unseen:,} of {len(evaluation.label_names):,} classes.'
     )
-  names = [plain_text.shortened(evaluation.label_names[i]) for i in shown]
+  names = [plain_text.shorten_name(evaluation.label_names[i]) for i in shown]
   width = max(map(len, names))
   lines = [
     f'accuracy {evaluation.accuracy:.4f}, '

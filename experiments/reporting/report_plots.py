@@ -62,7 +62,7 @@ def confusion_matrix_png(evaluation: metrics.Evaluation) -> bytes:
   # 80 pixels hold '1234' over '100.0%' at the size below.
   size = max(300, min((80 if with_percent else 45) * n, _MAX_SIDE))
   font_size = 12 if with_percent else 9
-  names = [plain_text.shortened(name) for name in labels]
+  names = [plain_text.shorten_name(name) for name in labels]
   axes = drawing.Axes(
     size,
     size,

@@ -176,7 +176,7 @@ class EventWriter:
       wall_time: seconds since the epoch; None is now.
 
     Raises:
-      ValueError: `png` is no PNG.
+      ValueError: `png` is not a PNG.
     """
     if not png.startswith(_PNG_SIGNATURE) or len(png) < 24:
       raise ValueError(f'image {tag} is no PNG: it starts with {png[:8]!r}')
@@ -299,7 +299,7 @@ def rewrite(
   temporary.unlink(missing_ok=True)
   event_file = event_files.EventFile(temporary)
   try:
-    # A run's first mark is no restart to the Python reader; the second is.
+    # The Python reader takes only the second mark of a run for a restart.
     for _ in range(2):
       event_file.write(step=0, session_log={'status': 'START'})
     for step, tag in sorted(by_step):

@@ -9,7 +9,7 @@ _EIGHTHS = ' ▁▂▃▄▅▆▇█'
 def bars(
   values: Sequence[float],
   *,
-  last: int | None = None,
+  ends: tuple[str, str] | None = None,
   width: int = 60,
   height: int = 8,
 ) -> str:
@@ -17,12 +17,13 @@ def bars(
 
   Args:
     values: not negative, and not all 0; more than fit are thinned out.
-    last: the number of the last value, for the axis; the first has 1.
+    ends: what stands below the first and the last value; without it, their
+      numbers, counted from 1.
     width: columns of bars, at most.
     height: lines of bars.
 
   Returns:
-    The lines, with the largest value and the first and the last number.
+    The lines, with the largest value and the ends.
   """
   n = min(width, len(values))
   end = len(values) - 1
@@ -35,7 +36,6 @@ def bars(
     label = margin if row == height - 1 else '0' if row == 0 else ''
     cells = [_EIGHTHS[min(8, max(0, e - 8 * row))] for e in eighths]
     lines.append(f'{label:>{len(margin)}} |{"".join(cells)}'.rstrip())
-  numbers = '1'
-  if end:
-    numbers += f' {last or len(values):>{max(1, n - 2)}}'
-  return '\n'.join([*lines, ' ' * (len(margin) + 2) + numbers])
+  first, last = ends or ('1', str(len(values)))
+  below = f'{first} {last:>{max(1, n - len(first) - 1)}}' if end else first
+  return '\n'.join([*lines, ' ' * (len(margin) + 2) + below])

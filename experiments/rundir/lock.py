@@ -35,7 +35,7 @@ def held(file: File) -> Iterator[None]:
 
   Raises:
     HeldError: another process does.
-    UserError: the file is no regular one.
+    UserError: it is not a regular file.
     OSError: it cannot be made.
   """
   descriptor = file.open_in_place(os.O_RDWR)

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypedDict
 from experiments.foundation import json_types, system_errors
 from experiments.foundation.directory import File
 
-# In bytes; what is longer is no line of ours.
+# In bytes; a longer line is not one of ours.
 _LONGEST_LINE = 2**16
 # What of a sampled evaluation measures the same as a metric of the exact one.
 SAMPLED = {
@@ -18,7 +18,7 @@ SAMPLED = {
 }
 
 
-def sampled_name(metric: str) -> str:
+def name_sampled(metric: str) -> str:
   """Returns what the sampled evaluation calls a metric of the exact one."""
   return SAMPLED.get(metric, f'metrics/{metric}')
 

@@ -25,17 +25,21 @@ import numpy as np
 from experiments.foundation import json_types
 from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
+from experiments.foundation.parquet_damage import (
+  DamagedParquetError,
+  finding_damage,
+)
 
 if TYPE_CHECKING:
   import pyarrow
   from pyarrow import parquet
 
-# Of a file, and of what is unpacked from it.
+# The most bytes of a file, and of its unpacked content.
 MAX_BYTES = 2**33
 MAX_CLASSES = 1_000_000
 _KEY = b'trax_experiments'
 _FORMAT = 1
-# Of a text, see `datasets.text_digests`.
+# How the digest of a text is stored, see `datasets.text_digests`.
 DIGEST = np.dtype('S16')
 _MAX_DESCRIPTION_BYTES = 2**26
 
@@ -87,7 +91,7 @@ def write(file: File, predictions: Predictions) -> None:
   Raises:
     OSError: it cannot be written.
   """
-  file.directory.make()
+  file.parent.make()
   file.write(encode(predictions))
 
 
@@ -162,27 +166,30 @@ def decode(content: bytes) -> Predictions:
   from pyarrow import parquet
 
   try:
-    with parquet.ParquetFile(pyarrow.BufferReader(content)) as file:
+    with (
+      finding_damage(),
+      parquet.ParquetFile(pyarrow.BufferReader(content)) as file,
+    ):
       description = _check(file)
+      n_classes = len(description['labels'])
       table = file.read(use_threads=False)
-  except (pyarrow.ArrowException, OSError, OverflowError) as error:
-    raise ValueError(str(error).split('\n')[0][:200]) from error
-  n, n_classes = len(table), len(description['labels'])
-  columns = [table[name].combine_chunks() for name in table.column_names]
-  rows, expected, digests, log_probs = columns
-  predictions = Predictions(
-    dataset=description['dataset'],
-    split=description['split'],
-    labels=tuple(description['labels']),
-    step=description['step'],
-    rows=rows.to_numpy(),
-    expected=expected.to_numpy(),
-    text_digests=np.asarray(digests.to_pylist(), DIGEST),
-    log_probs=log_probs.flatten().to_numpy().reshape(n, n_classes),
-  )
+      columns = [table[name].combine_chunks() for name in table.column_names]
+      rows, expected, digests, log_probs = columns
+      predictions = Predictions(
+        dataset=description['dataset'],
+        split=description['split'],
+        labels=tuple(description['labels']),
+        step=description['step'],
+        rows=rows.to_numpy(),
+        expected=expected.to_numpy(),
+        text_digests=np.asarray(digests.to_pylist(), DIGEST),
+        log_probs=log_probs.flatten().to_numpy().reshape(len(rows), n_classes),
+      )
+  except DamagedParquetError as error:
+    raise ValueError(str(error)) from error
   if description.pop('sha256') != _checksum(dict(description), predictions):  # type: ignore[misc]
     raise ValueError(f'its checksum is wrong ({len(content):,} bytes)')
-  if n and (
+  if len(predictions.rows) and (
     predictions.rows[0] < 0
     or (np.diff(predictions.rows) <= 0).any()
     or predictions.expected.min() < 0

@@ -50,7 +50,7 @@ MOST_THREADS = 256
 
 # The name tells who reads a vocabulary; by the end of the original's name.
 _SUBWORDS = 'vocabulary.subword'
-_VOCABULARIES = {
+VOCABULARIES = {
   '.json': 'vocabulary.tokenizer.json',
   '.model': 'vocabulary.sentencepiece.model',
   '.words': 'vocabulary.words',
@@ -64,6 +64,7 @@ _IN_ROOT = re.compile(
 _CHECKPOINTS = re.compile(r'step_\d{10}\.npz')
 _REPORT = re.compile(r'[a-z_]+\.(png|csv|html|jsonl|md)')
 _PREDICTIONS = re.compile(r'.+\.parquet')
+_OF_EVALUATION = re.compile(rf'evaluation\.json|{_PREDICTIONS.pattern}')
 _PROJECTOR = re.compile(r'projector_config\.pbtxt|tokens\.tsv|[\w.-]+\.tensor')
 _PACKAGES = (
   'trax',
@@ -96,6 +97,7 @@ class RunDir:
     self.model = self.root.file('model.pkl.gz')
     self.report = self.root.directory('report')
     self.predictions = self.root.directory('predictions')
+    self.evaluations = self.root.directory('evaluations')
     # Where TensorBoard looks for what its projector shows.
     self.projector = self.root.directory('plugins').directory(
       'org_tensorflow_tensorboard_projector'
@@ -127,14 +129,12 @@ class RunDir:
     Args:
       name: of the data and of the split.
     """
-    return self.root.directory('evaluations').directory(
-      run_names.split_name(name)
-    )
+    return self.evaluations.directory(run_names.split_name(name))
 
   @property
   def vocabulary(self) -> File:
     """The copy of the vocabulary; where there is none, that of subwords."""
-    for name in _VOCABULARIES.values():
+    for name in VOCABULARIES.values():
       if self.root.file(name).is_file():
         return self.root.file(name)
     return self.root.file(_SUBWORDS)
@@ -146,7 +146,7 @@ class RunDir:
       original: its file.
     """
     content = read_regular(original)
-    name = _VOCABULARIES.get(original.suffix, _SUBWORDS)
+    name = VOCABULARIES.get(original.suffix, _SUBWORDS)
     if self.vocabulary.name != name:
       self.vocabulary.unlink(missing_ok=True)
     self.root.file(name).write(content)
@@ -158,7 +158,7 @@ class RunDir:
     """
     own = {
       self.lock.name,
-      *_VOCABULARIES.values(),
+      *VOCABULARIES.values(),
       _SUBWORDS,
       self.run.name,
       self.log.name,
@@ -170,7 +170,7 @@ class RunDir:
     return all(name.startswith('.') and name.endswith('.tmp') for name in names)
 
   def read_run(self) -> RunRecord:
-    """Returns run.json, of which every field has its type; {} where none is.
+    """Returns run.json with the types checked; {} where there is none.
 
     Raises:
       UserError: it is damaged.
@@ -229,7 +229,7 @@ class RunDir:
     """Returns itself.
 
     Raises:
-      UserError: this is no run directory.
+      UserError: this is not a run directory.
     """
     if not self.config.is_file():
       raise UserError(
@@ -258,7 +258,7 @@ class RunDir:
         ) from error
       except lock.HeldError as error:
         raise self._refusal(error) from error
-      for directory, names in self._written():
+      for directory, names in self.walk():
         directory.remove_unfinished(names.fullmatch)
       self.check_kinds()
       yield self
@@ -293,20 +293,38 @@ class RunDir:
     Raises:
       UserError: something is a link, a device, …
     """
-    for directory, names in self._written():
+    for directory, names in self.walk():
       for name in directory.names():
         if names.fullmatch(name):
           directory.file(name).is_file()
 
-  def _written(self) -> Iterator[tuple[Directory, re.Pattern[str]]]:
+  def walk(self) -> Iterator[tuple[Directory, re.Pattern[str]]]:
     """Yields each directory that is written to, and the names in it."""
     yield self.root, _IN_ROOT
     yield self.checkpoints, _CHECKPOINTS
     yield self.report, _REPORT
     yield self.predictions, _PREDICTIONS
     yield self.projector, _PROJECTOR
-    for split in ('train', 'eval', 'test'):
-      yield self.events(split), _EVENTS
+    for name in self._event_names():
+      yield self.events(name), _EVENTS
+    for name in self.evaluations.names():
+      place = self.evaluations.directory(name)
+      with contextlib.suppress(NotADirectoryError):
+        place.names()
+        yield place, _OF_EVALUATION
+        yield place.directory('report'), _REPORT
+
+  def _event_names(self) -> list[str]:
+    """Returns the names of the directories of TensorBoard's, made or not."""
+    splits: list[str] = []
+    # Who needs run.json says what is wrong with it.
+    with contextlib.suppress(UserError, OSError):
+      splits += self.read_run().get('splits', {}).values()
+    return list(
+      dict.fromkeys(
+        ['train', 'eval', 'test', *map(run_names.split_name, splits)]
+      )
+    )
 
 
 def check_writable(path: pathlib.Path) -> None:

@@ -19,7 +19,7 @@ _LONGEST = 120
 _DIGEST_LENGTH = 10
 _UNSAFE = re.compile(r'[^A-Za-z0-9_.,=()\[\]-]')
 _SPLIT = re.compile(r'[A-Za-z0-9_][A-Za-z0-9_.,%()\[\]-]{0,119}')
-# What is in a run directory, as far as a split might be called so.
+# Names in a run directory that a split could have as well.
 _TAKEN = (
   'checkpoints',
   'eval',
@@ -46,6 +46,13 @@ REFERENCES = frozenset(
 )
 _MARKS = re.compile(r"""(?<=,) |['"@%]|(?<=\de)\+(?=\d)""")
 _WORDS = re.compile(r'[^,()\[\]]+(?:\(\))?')
+_FOLD = re.compile(
+  rf'(?:experiment\.fold|FOLD)=\w+(?:,|$|.*-[0-9a-f]{{{_DIGEST_LENGTH}}}$)'
+)
+# The seed in a name, and with it what the name is hashed to.
+_SEED = re.compile(
+  rf'(?:experiment\.seed|SEED)=(\w+)(?:,|$|.*-[0-9a-f]{{{_DIGEST_LENGTH}}}$)'
+)
 _CONSTANTS = ('None', 'True', 'False')
 
 
@@ -85,6 +92,21 @@ def run_name(overrides: Mapping[str, str]) -> str:
   )
 
 
+def without_seed(path: str) -> str:
+  """Returns what runs that differ in seed or fold alone are called alike.
+
+  Args:
+    path: of a run, as 'agnews/LEARNING_RATE=0.1,SEED=2'.
+  """
+  return _SEED.sub('', _FOLD.sub('', path)).rstrip(',/')
+
+
+def seed_of(path: str) -> str | None:
+  """Returns the seed that a run's name has; None if it has none."""
+  found = _SEED.search(path)
+  return found and found[1]
+
+
 def safe_name(text: str) -> str:
   """Returns a text as a name; different texts have different names."""
   return _name(text, text, is_readable=True)
@@ -97,7 +119,7 @@ def split_name(split: str) -> str:
     split: in TFDS's syntax, such as 'test' or 'train[80%:]'.
 
   Returns:
-    The split, with two dots for a colon: 'train[80%..]'. It is no name of
+    The split, with two dots for a colon: 'train[80%..]'. It is not the name of
     anything else in a run directory.
   """
   name = split.replace(':', '..')
@@ -131,7 +153,7 @@ def _name(text: str, plain: str, *, is_readable: bool) -> str:
 def _read_back(name: str, plain: str) -> str:
   """Returns the one gin text that a value without its marks stands for."""
 
-  def marked(match: re.Match[str]) -> str:
+  def mark(match: re.Match[str]) -> str:
     word = match[0]
     if word in _CONSTANTS:
       return word
@@ -141,7 +163,7 @@ def _read_back(name: str, plain: str) -> str:
       return f'@{word}'
     return repr(word)
 
-  return re.sub(r',(?![)\]])', ', ', _WORDS.sub(marked, plain))
+  return re.sub(r',(?![)\]])', ', ', _WORDS.sub(mark, plain))
 
 
 def _is_number(word: str) -> bool:

@@ -19,7 +19,8 @@ before its data were open lacks `dataset` to `vocabulary`.
                 the processes of the run
   error         null, or the type and message of what ended the run
   dataset       'name:version' or 'name/config:version', as TFDS writes it
-  splits        object: the slices of 'train' and 'test', maybe 'validation'
+  splits        object: the slices of 'train' and 'test', maybe 'validation';
+                with FOLD, 'test' is a part of train: 'train[fold_0_of_5]'
   n_examples    object: the size of each, too long examples included
   labels        list: names of the classes, in the order of the model's outputs
   data          SHA-256 of the rows that are read, and of how
@@ -40,6 +41,8 @@ before its data were open lacks `dataset` to `vocabulary`.
                   the class has no examples
     rank_counts   list: how often the expected class is the most probable, the
                   second, and so on
+  validation_metrics    object: the same of the validation split, where there is
+                one of three; not in runs of earlier versions
   host          name of the machine
   python        version
   versions      object: version by package
@@ -87,7 +90,7 @@ class Metrics(TypedDict, total=False):
 
 
 class RunRecord(TypedDict, total=False):
-  """The fields, of which a run has those that are known so far."""
+  """The fields; a run has those that are known so far."""
 
   status: Status
   overrides: Mapping[str, str]
@@ -106,6 +109,7 @@ class RunRecord(TypedDict, total=False):
   vocabulary: str
   n_threads: int
   metrics: Metrics
+  validation_metrics: Metrics
   host: str
   python: str
   versions: Mapping[str, str]

@@ -17,7 +17,9 @@ each trial stands; this file says which belong together.
     bindings      object: gin text by name of what the sweep binds
     status        of its run, or 'waiting'
     attempts      how often it was started, in all commands
-    steps, seconds, metrics, error    as in its run.json
+    steps, seconds, error    as in its run.json
+    metrics       those of run.json that are single numbers, of the validation
+                  split where there is one
 """
 
 import contextlib
@@ -34,7 +36,7 @@ from experiments.rundir import lock
 
 _NAME = 'sweep.json'
 _LOCK = '.sweep.lock'
-# Of a directory beside the file; half a character is in no name.
+# Names of directories beside the file; no name holds half a character.
 _NAMES = re.compile('(?!\\.\\.?$)[^/\\0\ud800-\udc7f\udd00-\udfff]+')
 
 RUNNING = 'running'
@@ -73,7 +75,7 @@ class Sweep(TypedDict, total=False):
 
 
 def read_sweep(directory: str | os.PathLike[str]) -> Sweep:
-  """Returns sweep.json of a directory, of which every field has its type.
+  """Returns sweep.json of a directory, with the types checked.
 
   Returns:
     What is in it; without trials where there is no such file.
@@ -129,6 +131,8 @@ class SweepState:
 def locked(directory: pathlib.Path) -> Iterator[None]:
   """Makes a directory and keeps other sweeps out of it.
 
+  What a sweep that was killed left unfinished is removed.
+
   Raises:
     UserError: another sweep runs in it, or it cannot be written.
   """
@@ -146,4 +150,5 @@ def locked(directory: pathlib.Path) -> Iterator[None]:
       raise UserError(
         f'--output_dir={directory}: cannot be written: {error.strerror}.'
       ) from error
+    root.remove_unfinished(_NAME.__eq__)
     yield

@@ -45,7 +45,7 @@ def require_optuna() -> None:
 
 
 class Search:
-  """Proposes trials, and learns how they came out; see `sweep_plan.Source`."""
+  """Proposes trials, and learns how they came out; see `TrialSupply`."""
 
   def __init__(
     self,
@@ -89,7 +89,7 @@ class Search:
       self._path,
       settings=settings,
       direction='minimize' if settings.is_minimized else 'maximize',
-      name=_study_name(definition, self._planner.described(), settings, search),
+      name=_study_name(definition, self._planner.describe(), settings, search),
     )
     # Those of an earlier process that have no result yet.
     self._open = [
@@ -137,12 +137,12 @@ class Search:
       if status in sweep_plan.FINAL:
         self._tell(number, trial, status)
 
-  def measured(self, trial: Trial, records: Iterable[Record]) -> bool:
+  def take_records(self, trial: Trial, records: Iterable[Record]) -> bool:
     """Takes sampled evaluations; tells whether the trial should go on."""
     with _explaining_damage(self._path):
-      return self._measured(trial, records)
+      return self._take_records(trial, records)
 
-  def _measured(self, trial: Trial, records: Iterable[Record]) -> bool:
+  def _take_records(self, trial: Trial, records: Iterable[Record]) -> bool:
     if self._settings.pruner == 'none':
       return True
     metric = self._settings.pruning_metric or metric_log.SAMPLED.get(
@@ -151,6 +151,12 @@ class Search:
       if self._settings.is_minimized
       else 'metrics/Accuracy',
     )
+    measured = {record.metric for record in records if record.split == 'eval'}
+    if measured and metric not in measured:
+      raise UserError(
+        f'sweep.pruning_metric: {metric!r} is not measured while a trial '
+        f'trains. Choose one of {", ".join(map(repr, sorted(measured)))}.'
+      )
     # That of step 1 is luck.
     values = [
       record
@@ -159,9 +165,11 @@ class Search:
     ]
     last = trial.config.macros.get('N_STEPS')
     go_on = True
+    if values and self._settings.pruner == 'hyperband':
+      self._study.pruner = _hyperband(values[0].step, last)
     for number in self._numbers[trial.key]:
       asked = self._trial(number)
-      reported = self._frozen(number).intermediate_values
+      reported = self._look_at(number).intermediate_values
       for record in values:
         if record.step not in reported:
           asked.report(record.value, record.step)
@@ -169,11 +177,11 @@ class Search:
         go_on = False
     return go_on
 
-  def ended(self, trial: Trial, status: str) -> None:
+  def take_status(self, trial: Trial, status: str) -> None:
     """Takes the status of a trial that will not be tried again."""
     with _explaining_damage(self._path):
       for number in self._numbers[trial.key]:
-        if self._frozen(number).state.name not in _DECIDED:
+        if self._look_at(number).state.name not in _DECIDED:
           self._tell(number, trial, status)
 
   def _tell(self, number: int, trial: Trial, status: str) -> None:
@@ -205,9 +213,9 @@ class Search:
   def _trial(self, number: int):
     import optuna
 
-    return optuna.trial.Trial(self._study, self._frozen(number)._trial_id)
+    return optuna.trial.Trial(self._study, self._look_at(number)._trial_id)
 
-  def _frozen(self, number: int):
+  def _look_at(self, number: int):
     return self._study.get_trials(deepcopy=False)[number]
 
   def _sampler(self, number: int):
@@ -330,6 +338,8 @@ def _open_study(
       n_startup_trials=settings.pruner_startup_trials
     ),
     'halving': optuna.pruners.SuccessiveHalvingPruner(),
+    # Another one, once it is known when a trial is first evaluated.
+    'hyperband': optuna.pruners.NopPruner(),
   }
   return optuna.create_study(
     storage=storage,
@@ -337,6 +347,20 @@ def _open_study(
     direction=direction,  # type: ignore[arg-type]
     pruner=pruners[settings.pruner],
     load_if_exists=True,
+  )
+
+
+def _hyperband(first: int, last: int | None):
+  """Returns a pruner whose rungs lie where trials are evaluated.
+
+  Args:
+    first: number of the step of the first evaluation.
+    last: that of the last; None: as the first trial to finish has it.
+  """
+  import optuna
+
+  return optuna.pruners.HyperbandPruner(
+    min_resource=first, max_resource=last or 'auto', reduction_factor=3
   )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from experiments.comparison import compare
-from experiments.foundation import signals
+from experiments.config import gin_statements
+from experiments.foundation import cache, choices, signals
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir, run_names, sweep_file
 from experiments.sweeps import search as searches
@@ -20,7 +21,10 @@ from experiments.sweeps import (
   sweep_settings,
 )
 from experiments.sweeps.executors import Executor, local
-from experiments.sweeps.sweep_plan import Base, Planner, Source, Trial
+from experiments.sweeps.sweep_plan import Base, Planner, Trial, TrialSupply
+
+# What --folds binds, by all its names.
+_FOLDS = ('N_FOLDS', 'FOLD', 'experiment.n_folds', 'experiment.fold')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,11 +59,13 @@ class SweepResults(NamedTuple):
     trials: all of them, in the order of the sweep.
     comparison: their runs side by side.
     n_failed: how many have failed or diverged.
+    n_interrupted: how many a signal of their own has ended.
   """
 
   trials: list[Trial]
   comparison: compare.Comparison
   n_failed: int
+  n_interrupted: int
 
 
 def read_sweep(
@@ -71,6 +77,7 @@ def read_sweep(
   output_dir: str | None = None,
   search: str = 'grid',
   n_trials: int | None = None,
+  n_folds: int | None = None,
 ) -> Sweep:
   """Reads what a sweep is.
 
@@ -83,11 +90,20 @@ def read_sweep(
       as a run of its own.
     search: 'grid', 'random' or 'tpe'.
     n_trials: of a search in total.
+    n_folds: as --folds: each of so many is tried; None for no folds.
 
   Raises:
     UserError: it cannot be run.
   """
-  definition = sweep_definition.read_definition(sweeps, gin_search_paths)
+  choices.check('search', search, choices.SEARCHES)
+  if n_trials is not None:
+    choices.check_count('n_trials', n_trials, 1)
+  definition = sweep_definition.Definition((sweep_definition.Grid(),), {})
+  if sweeps or n_folds is None:
+    definition = sweep_definition.read_definition(sweeps, gin_search_paths)
+  if n_folds is not None:
+    _check_folds(n_folds, gin_bindings, search)
+    definition = sweep_definition.with_folds(definition, n_folds)
   bindings, settings = sweep_settings.split_bindings(
     gin_bindings, definition.settings
   )
@@ -115,6 +131,7 @@ def run_sweep(
   *,
   jobs: int | None = None,
   retries: int = 1,
+  seconds: float | None = None,
   executor: str = 'local',
   ray_address: str = 'auto',
 ) -> SweepResults:
@@ -124,6 +141,7 @@ def run_sweep(
     sweep: from `read_sweep`.
     jobs: number of trials at once; None is 1, on a cluster all that fit.
     retries: how often a trial that fails is tried again.
+    seconds: after how many no trial is started any more; None: never.
     executor: 'local' or 'ray'.
     ray_address: of the cluster.
 
@@ -131,6 +149,10 @@ def run_sweep(
     UserError: one of its trials is refused; nothing has started.
     sweep_runner.Stopped: Ctrl-C or SIGTERM; what ran has a checkpoint.
   """
+  choices.check('executor', executor, choices.EXECUTORS)
+  choices.check_count('retries', retries, 0)
+  if jobs is not None:
+    choices.check_count('jobs', jobs, 1)
   settings = sweep.settings
   with signals.StopSignal() as stop_signal, contextlib.ExitStack() as stack:
     run_dir.check_writable(sweep.directory)
@@ -138,8 +160,10 @@ def run_sweep(
     where = _open_executor(executor, jobs, ray_address, settings)
     stack.callback(where.close)
     trials = check_trials(sweep, stop_signal)
+    with stop_signal.raising():
+      sweep_objective.check_class(trials, settings, cache_dir=cache.cache_dir())
     stack.enter_context(sweep_file.locked(sweep.directory))
-    source: Source = sweep_plan.GridSource(trials)
+    supply: TrialSupply = sweep_plan.GridSupply(trials)
     described = None
     if sweep.search != 'grid':
       described = {
@@ -148,7 +172,7 @@ def run_sweep(
         'seed': settings.seed,
         'pruner': settings.pruner,
       }
-      source = searches.Search(
+      supply = searches.Search(
         sweep.planner,
         sweep.definition,
         directory=sweep.directory,
@@ -170,16 +194,41 @@ def run_sweep(
       end=None,
     )
     runner = sweep_runner.Runner(
-      where, state, settings, stop_signal, retries=retries, source=source
+      where,
+      state,
+      settings,
+      stop_signal,
+      retries=retries,
+      supply=supply,
+      seconds=seconds,
     )
     runner.run()
-  trials = source.trials()
+  trials = supply.trials()
   comparison = compare.compare_runs(
     [sweep_plan.read_run(trial) for trial in trials],
     settings.objective,
     settings.is_minimized,
   )
-  return SweepResults(trials, comparison, runner.n_failed)
+  return SweepResults(trials, comparison, runner.n_failed, runner.n_interrupted)
+
+
+def _check_folds(
+  n_folds: int, gin_bindings: Sequence[str], search: str
+) -> None:
+  """Refuses folds beside what says otherwise which there are."""
+  choices.check_count('n_folds', n_folds, 2)
+  if search != 'grid':
+    raise UserError(
+      f'--folds={n_folds} does not go with --search={search}, which would try '
+      'a config on one fold and not on the others. Search with three SPLITS, '
+      'and try the best on all folds.'
+    )
+  for binding in gin_statements.read([], gin_bindings).bindings:
+    if binding.name in _FOLDS:
+      raise UserError(
+        f'{binding.place}: --folds={n_folds} binds {binding.name} itself, for '
+        'each trial. Leave one of them out.'
+      )
 
 
 def _check_search(
@@ -188,7 +237,8 @@ def _check_search(
   search: str,
   n_trials: int | None,
 ) -> None:
-  """Refuses a search that lacks something, and a grid that is none."""
+  """Refuses a search that lacks something, and a grid that is not one."""
+  sweep_settings.check_effects(settings, search)
   if search != 'grid':
     if not n_trials:
       raise UserError(f'--search={search} needs --trials, e.g. --trials=20.')
@@ -203,8 +253,6 @@ def _check_search(
     )
   if n_trials:
     raise UserError('--trials is for --search=random and --search=tpe.')
-  if settings.pruner != 'none':
-    raise UserError('sweep.pruner is for --search=random and --search=tpe.')
 
 
 def check_trials(
@@ -222,9 +270,7 @@ def check_trials(
   """
   if sweep.search != 'grid':
     points = searches.corners(sweep.definition)
-    corners = [sweep.planner.trial(point) for point in points]
-    sweep_objective.check(corners[0].config, sweep.settings)
-    return corners
+    return [sweep.planner.trial(point) for point in points]
   n_trials = sum(grid.n_points for grid in sweep.definition.grids)
   with sweep_display.Checking(n_trials) as checking:
 

@@ -13,7 +13,7 @@ from typing import Any
 from experiments.config import gin_search
 from experiments.config.gin_statements import read_text
 from experiments.config.gin_syntax import Place
-from experiments.config.gin_values import render, shortened
+from experiments.config.gin_values import render, shorten
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 from experiments.sweeps import sweep_yaml
@@ -162,6 +162,29 @@ def read_definition(
   return Definition(tuple(grids), settings)
 
 
+def with_folds(definition: Definition, n_folds: int) -> Definition:
+  """Returns a definition that tries each of several folds besides.
+
+  Args:
+    definition: what is tried on each.
+    n_folds: how many there are.
+
+  Raises:
+    UserError: it names folds itself.
+  """
+  axis = Axis(
+    ('N_FOLDS', 'FOLD'),
+    tuple((n_folds, fold) for fold in range(n_folds)),
+    f'--folds={n_folds}',
+  )
+  grids = tuple(
+    Grid((*grid.axes, axis), grid.distributions) for grid in definition.grids
+  )
+  for grid in grids:
+    _refuse_twice(grid)
+  return dataclasses.replace(definition, grids=grids)
+
+
 def binding(name: str, value: Any) -> str:
   """Returns the gin statement that gives a name a value."""
   return f'{name} = {render(value)}'
@@ -229,17 +252,17 @@ def _read_file(
     elif re.fullmatch(r'sweep\w*', name) and isinstance(value, dict):
       grid = Grid()
       for inner, values in value.items():
-        grid = _joined(grid, _read_entry(str(inner), _gin(values, path), path))
+        grid = _join(grid, _read_entry(str(inner), _gin(values, path), path))
       named.append(grid)
     elif name == _ZIP:
       for group in value if isinstance(value, list) else [value]:
-        common = _joined(common, Grid((_read_zip(group, path),)))
+        common = _join(common, Grid((_read_zip(group, path),)))
     else:
-      common = _joined(common, _read_entry(name, _gin(value, place), path))
-  return [_joined(common, grid) for grid in named or [Grid()]], settings
+      common = _join(common, _read_entry(name, _gin(value, place), path))
+  return [_join(common, grid) for grid in named or [Grid()]], settings
 
 
-def _joined(a: Grid, b: Grid) -> Grid:
+def _join(a: Grid, b: Grid) -> Grid:
   return Grid(a.axes + b.axes, a.distributions + b.distributions)
 
 
@@ -256,7 +279,7 @@ def _read_entry(name: str, value: Any, place: str) -> Grid:
 def _values(value: Any, place: str) -> list[Any]:
   if not isinstance(value, list):
     raise UserError(
-      f'{place}: a list of values was expected, not {shortened(value)}. Put it '
+      f'{place}: a list of values was expected, not {shorten(value)}. Put it '
       'in square brackets.'
     )
   if not value:
@@ -288,12 +311,12 @@ def _read_distribution(name: str, value: dict, place: str) -> Distribution:
   if len(value) != 1 or kind not in DISTRIBUTIONS:
     raise UserError(
       f'{place}: a distribution is one of {", ".join(DISTRIBUTIONS)}, not '
-      f'{shortened(value)}.' + did_you_mean(kind, DISTRIBUTIONS)
+      f'{shorten(value)}.' + did_you_mean(kind, DISTRIBUTIONS)
     )
   values = value[kind]
   if not _fits(kind, values):
     raise UserError(
-      f'{place}: {kind} needs {DISTRIBUTIONS[kind]}, not {shortened(values)}.'
+      f'{place}: {kind} needs {DISTRIBUTIONS[kind]}, not {shorten(values)}.'
     )
   return Distribution(name, kind, tuple(values), place)
 

@@ -153,7 +153,7 @@ class Display:
     for bar in self._bars.values():
       bar.draw()
 
-  def started(self, trial: Trial) -> None:
+  def show_start(self, trial: Trial) -> None:
     """Shows that a trial has been handed out."""
     self._last_line[trial.key] = self._clock()
     for structure in (trial.structure, None):
@@ -165,7 +165,7 @@ class Display:
       position = next(i for i in range(1, 10**6) if i not in taken)
       self._bars[trial.key] = _Bar(trial, position, self._clock)
 
-  def progressed(
+  def show_progress(
     self, trial: Trial, step: int, n_steps: int, loss: float | None
   ) -> None:
     """Shows how far a trial has come."""
@@ -184,7 +184,7 @@ class Display:
         ''.join(f', {part}' for part in shown),
       )
 
-  def measured(self, trial: Trial, records: list[Record]) -> None:
+  def show_records(self, trial: Trial, records: list[Record]) -> None:
     """Takes the last sampled evaluation of a trial."""
     for record in records:
       if (record.split, record.metric) == ('eval', 'metrics/Accuracy'):
@@ -194,14 +194,17 @@ class Display:
     """Compares a trial that is done with the best so far."""
     if run.seconds is not None:
       self._time_left.took(trial.structure, run.seconds)
-    value = run.measured(self._settings.objective)
+    if run.fold is not None:
+      # It is no better than the other folds of its config, but luckier.
+      return
+    value = run.find_metric(self._settings.objective)
     sign = 1 if self._settings.is_minimized else -1
     if value is not None and (
       self._best is None or sign * value < sign * self._best[0]
     ):
       self._best = value, trial.label
 
-  def ended(
+  def show_end(
     self,
     trial: Trial,
     run: run_reader.Run,
@@ -211,12 +214,12 @@ class Display:
     n_trials: int,
   ) -> None:
     """Shows how a trial has come out."""
-    self.removed(trial)
+    self.remove(trial)
     if outcome.status == run_dir.INTERRUPTED:
       return
     objective = self._settings.objective
     parts = [outcome.status]
-    value = run.measured(objective)
+    value = run.find_metric(objective)
     if value is not None:
       parts.append(f'{objective} {value:.4f}')
     if run.seconds is not None:
@@ -235,7 +238,7 @@ class Display:
     )
     self.count(n_ended, n_trials)
 
-  def removed(self, trial: Trial) -> None:
+  def remove(self, trial: Trial) -> None:
     """Takes away the line of a trial that no longer runs."""
     bar = self._bars.pop(trial.key, None)
     if bar is not None:
@@ -250,7 +253,7 @@ class Display:
 
   def _draw_total(self) -> None:
     figures = [_clock_text(self._clock() - self._start)]
-    left = [bar.seconds_left(self._time_left) for bar in self._bars.values()]
+    left = [bar.estimate_rest(self._time_left) for bar in self._bars.values()]
     known = [seconds for seconds in left if seconds is not None]
     rest = None
     if len(known) == len(left):
@@ -294,7 +297,7 @@ class _Bar:
     self._shown = shown
     self.draw()
 
-  def seconds_left(self, known: sweep_estimate.TimeLeft) -> float | None:
+  def estimate_rest(self, known: sweep_estimate.TimeLeft) -> float | None:
     """Returns the seconds to its end; None if nothing tells."""
     if self._first is not None:
       step, start = self._first
@@ -315,7 +318,7 @@ class _Bar:
       self._bar.ncols = columns
       self._bar.set_description_str(f'{label}: starting {elapsed}')
       return
-    left = self.seconds_left(sweep_estimate.TimeLeft())
+    left = self.estimate_rest(sweep_estimate.TimeLeft())
     figures = [] if left is None else [f'{_clock_text(left)} left']
     _draw(self._bar, self._trial.label, ', '.join([*figures, *self._shown]))
 

@@ -1,16 +1,22 @@
 """What a sweep chooses by: a metric, and the split that it is measured on."""
 
+import pathlib
 import re
 from collections.abc import Sequence
 
 from experiments.comparison import run_reader
-from experiments.config import gin_config, macro_checks
+from experiments.config import experiment, gin_config, macro_checks
 from experiments.config.gin_statements import read_text
-from experiments.foundation.errors import UserError
+from experiments.evaluation import metric_names
+from experiments.pipeline.data import open_source
 from experiments.rundir import metric_log, run_dir
 from experiments.sweeps.sweep_plan import Trial
 from experiments.sweeps.sweep_settings import Settings
 
+# Of values as gin has them: what may name data.
+_IS_TEXT = re.compile(r'[\'"(\[{]')
+# What tells samples of one config apart.
+_SAMPLES = {'SEED', 'FOLD', 'N_FOLDS'}
 _ON_A_PART = "--gin_bindings=\"SPLITS=('train[:80%]', 'train[80%:]')\""
 
 
@@ -26,9 +32,12 @@ def describe(trials: Sequence[Trial], settings: Settings) -> str:
     trials: of a sweep; the first speaks for all.
     settings: of the sweep.
   """
-  split = read_splits(trials[0].config)[-1]
+  splits = read_splits(trials[0].config)
+  n_folds = _parameter(trials[0].config, 'n_folds')
+  # With a validation split that, else test.
+  split = f'{splits[0]}[{n_folds}_folds]' if n_folds else splits[1]
   line = f'Ranked by:       {settings.objective} of {split}'
-  names = {name for trial in trials for name in trial.values} - {'SEED'}
+  names = {name for trial in trials for name in trial.values} - _SAMPLES
   if names and is_test(trials[0].config):
     line += (
       ', the test split: it flatters the best. To choose on a part of train: '
@@ -38,31 +47,40 @@ def describe(trials: Sequence[Trial], settings: Settings) -> str:
 
 
 def is_test(config: gin_config.Config) -> bool:
-  """Tells whether the exact evaluation of a run is that of a test split.
-
-  It is with a validation split beside it, and where its name says so.
-  """
+  """Tells whether trials are ranked by a test split, as its name says."""
+  if _parameter(config, 'n_folds'):
+    return False
   splits = read_splits(config)
-  return len(splits) == 3 or bool(re.match(r'\w*test', splits[-1], re.I))
+  return len(splits) == 2 and bool(re.match(r'\w*test', splits[1], re.I))
 
 
-def check(config: gin_config.Config, settings: Settings) -> None:
-  """Checks that a search has a metric to go by.
+def check_class(
+  trials: Sequence[Trial], settings: Settings, *, cache_dir: pathlib.Path
+) -> None:
+  """Checks that the data of each trial have the class of the objective.
+
+  Args:
+    trials: of a sweep.
+    settings: of the sweep.
+    cache_dir: of what is known of data sets, which are made if need be.
 
   Raises:
-    UserError: the objective is not measured on the validation split.
+    UserError: one has not, or its data cannot be had.
   """
-  if (
-    len(read_splits(config)) == 3
-    and settings.objective not in metric_log.SAMPLED
-    and settings.objective != _parameter(config, 'best_metric')
-  ):
-    raise UserError(
-      f'sweep.objective: a search goes by the validation split, the second of '
-      f'three SPLITS, on which {settings.objective} is not measured. Choose '
-      f'{" or ".join(map(repr, metric_log.SAMPLED))}, bind '
-      f'experiment.best_metric = {settings.objective!r}, or evaluate on a part '
-      f'of train: {_ON_A_PART}'
+  if not metric_names.class_of(settings.objective):
+    return
+  by_texts = {
+    tuple(filter(_IS_TEXT.match, trial.values.values())): trial
+    for trial in trials
+  }
+  configs = [trial.config for trial in by_texts.values()]
+  for data in dict.fromkeys(experiment.resolve(each).data for each in configs):
+    source = open_source(data, cache_dir=cache_dir)
+    metric_names.check_class(
+      settings.objective,
+      setting='sweep.objective',
+      labels=source.label_names,
+      dataset=source.full_name,
     )
 
 
@@ -77,13 +95,16 @@ def value(
     settings: of the sweep.
 
   Returns:
-    With a validation split, the sampled evaluation of it: of the checkpoint
-    that is kept as the best, or of the last step. Else the exact metric.
+    The exact metric, with a validation split of that. Of a trial that an
+    earlier version has finished, which did not measure it so, the sampled one:
+    of the checkpoint that is kept as the best, or of the last step.
   """
   config = trial.config
-  if len(read_splits(config)) < 3:
-    return run.measured(settings.objective)
-  name = metric_log.sampled_name(settings.objective)
+  if (
+    len(read_splits(config)) < 3 or run.test is not None or run.fold is not None
+  ):
+    return run.find_metric(settings.objective)
+  name = metric_log.name_sampled(settings.objective)
   records = metric_log.read_records(run_dir.RunDir(trial.path).metrics)
   values = [
     record.value
@@ -101,4 +122,4 @@ def _parameter(config: gin_config.Config, name: str):
   """Returns the value of a parameter of `experiment`."""
   bindings = {b.key: b for b in read_text(config.text, 'config.gin').bindings}
   binding = bindings.get(('', 'experiment', name))
-  return binding and macro_checks.resolved(binding.value, bindings)
+  return binding and macro_checks.resolve_value(binding.value, bindings)

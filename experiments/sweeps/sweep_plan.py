@@ -1,6 +1,6 @@
 """The trials of a sweep: resolved, checked, named and found on disk.
 
-Where and in what order they run is no matter of this module.
+Where and in what order they run is decided elsewhere.
 """
 
 import contextlib
@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from experiments.comparison import run_reader
 from experiments.config import gin_config, variants
+from experiments.config.config_differences import find_differences
 from experiments.config.gin_values import render
 from experiments.foundation.errors import UserError
 from experiments.pipeline import runs
@@ -77,7 +78,7 @@ class Trial:
   @property
   def label(self) -> str:
     """What the sweep binds, for messages."""
-    return described(self.values)
+    return write_values(self.values)
 
   @functools.cached_property
   def structure(self) -> str:
@@ -86,7 +87,7 @@ class Trial:
     return sys.intern(structure(self.config.text))
 
 
-class Source(Protocol):
+class TrialSupply(Protocol):
   """Where trials come from, one after the other."""
 
   @property
@@ -103,15 +104,15 @@ class Source(Protocol):
       choose: asked where the order does not matter.
     """
 
-  def measured(self, trial: Trial, records: list[Record]) -> bool:
+  def take_records(self, trial: Trial, records: list[Record]) -> bool:
     """Takes new records of a trial; tells whether it should go on."""
 
-  def ended(self, trial: Trial, status: str) -> None:
+  def take_status(self, trial: Trial, status: str) -> None:
     """Takes the status of a trial that will not be tried again."""
 
 
-class GridSource:
-  """The trials of a grid, each of which stands by itself; see `Source`."""
+class GridSupply:
+  """The trials of a grid, each of which stands by itself; see `TrialSupply`."""
 
   def __init__(self, trials: Iterable[Trial]):
     """Takes the trials, in the order to run them."""
@@ -120,23 +121,23 @@ class GridSource:
     self.n_trials = len(self._trials)
 
   def trials(self) -> list[Trial]:
-    """See `Source`."""
+    """See `TrialSupply`."""
     return self._trials
 
   def next(self, choose: Choose) -> Trial | None:
-    """See `Source`."""
+    """See `TrialSupply`."""
     if not self._waiting:
       return None
     i = choose([trial.structure for trial in self._waiting])
     return self._waiting.pop(i)
 
-  def measured(self, trial: Trial, records: list[Record]) -> bool:
-    """See `Source`."""
+  def take_records(self, trial: Trial, records: list[Record]) -> bool:
+    """See `TrialSupply`."""
     del trial, records
     return True
 
-  def ended(self, trial: Trial, status: str) -> None:
-    """See `Source`."""
+  def take_status(self, trial: Trial, status: str) -> None:
+    """See `TrialSupply`."""
 
 
 def plan_grid(
@@ -205,9 +206,9 @@ class Planner:
       base.gin_files, base.gin_bindings, base.gin_search_paths
     )
     self._names = _names_in(base.directory)
-    self._known = _known_configs(base.directory, self._names)
+    self._known = _find_configs(base.directory, self._names)
 
-  def described(self) -> str:
+  def describe(self) -> str:
     """Returns what all trials have in common, as one text."""
     files = [pathlib.Path(file).name for file in self._base.gin_files]
     return '\n'.join([*files, *self._base.gin_bindings])
@@ -260,7 +261,7 @@ def owns_directory(trial: Trial) -> bool:
   config = run_dir.RunDir(trial.path).config
   try:
     text = config.read_text(encoding='utf-8-sig', errors='replace')
-    return not gin_config.differences(text, trial.config.text)
+    return not find_differences(text, trial.config.text)
   except (OSError, UserError):
     return False
 
@@ -273,7 +274,7 @@ def read_run(trial: Trial) -> run_reader.Run:
     holds no run of the trial's config.
   """
   if owns_directory(trial):
-    return run_reader.read_run(trial.path, trial.name)
+    return run_reader.read_any_run(trial.path, trial.name)
   return run_reader.Run(
     name=trial.name,
     path=trial.path,
@@ -299,7 +300,7 @@ def _points(
     yield from grid.points()
 
 
-def described(values: Mapping[str, str]) -> str:
+def write_values(values: Mapping[str, str]) -> str:
   """Returns bindings as one line."""
   return ', '.join(f'{name}={value}' for name, value in values.items())
 
@@ -315,7 +316,7 @@ def _names_in(directory: pathlib.Path) -> frozenset[str]:
     return frozenset()
 
 
-def _known_configs(
+def _find_configs(
   directory: pathlib.Path, names: Iterable[str]
 ) -> dict[str, pathlib.Path]:
   """Returns the directory of each config that has a run, by `Trial.key`."""
@@ -324,5 +325,5 @@ def _known_configs(
     config = run_dir.RunDir(directory / name).config
     with contextlib.suppress(OSError, UserError):
       text = config.read_text(encoding='utf-8-sig', errors='replace')
-      found.setdefault(_key(text), config.directory.path)
+      found.setdefault(_key(text), config.parent.path)
   return found

@@ -5,19 +5,19 @@ sweep.objective: macro_f1
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from experiments.comparison import compare
 from experiments.config import specs
 from experiments.config.gin_statements import read_text
-from experiments.config.gin_values import shortened
+from experiments.config.gin_values import shorten
 from experiments.evaluation import metric_names
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 
 DIRECTIONS = ('maximize', 'minimize')
-PRUNERS = ('none', 'median', 'halving')
+PRUNERS = ('none', 'median', 'halving', 'hyperband')
 _CONFIGURABLE = 'sweep'
 
 
@@ -61,12 +61,12 @@ class Settings:
 def _one_of(names: Iterable[str]) -> specs.Spec:
   names = tuple(names)
 
-  def normalised(value):
+  def normalize(value):
     if value not in names:
       raise specs.WrongValueError
     return value
 
-  return specs.Spec(' or '.join(map(repr, names)), normalised)
+  return specs.Spec(' or '.join(map(repr, names)), normalize)
 
 
 def _metric(value: Any) -> str:
@@ -81,7 +81,7 @@ def _amounts(value: Any) -> dict[str, float]:
   ):
     raise specs.WrongValueError
   return {
-    name: specs.POSITIVE.normalised(amount) for name, amount in value.items()
+    name: specs.POSITIVE.normalize(amount) for name, amount in value.items()
   }
 
 
@@ -101,6 +101,46 @@ _SPECS: Mapping[str, specs.Spec] = {
 }
 
 
+# Which settings have an effect only where another thing is so: when, and what
+# that is.
+_NEEDS: tuple[
+  tuple[tuple[str, ...], Callable[[Settings, str], bool], str], ...
+] = (
+  (
+    ('pruner', 'seed'),
+    lambda settings, search: search != 'grid',
+    '--search=random and --search=tpe',
+  ),
+  (
+    ('pruning_metric',),
+    lambda settings, search: settings.pruner != 'none',
+    "a sweep.pruner, such as 'median'",
+  ),
+  (
+    ('pruner_startup_trials',),
+    lambda settings, search: settings.pruner == 'median',
+    "sweep.pruner = 'median'",
+  ),
+)
+
+
+def check_effects(settings: Settings, search: str) -> None:
+  """Refuses settings of which nothing would come.
+
+  Args:
+    settings: of a sweep.
+    search: 'grid', 'random' or 'tpe'.
+
+  Raises:
+    UserError: one of them is not the default, and has no effect.
+  """
+  for names, has_effect, what in _NEEDS:
+    for name in names:
+      is_set = getattr(settings, name) != getattr(Settings(), name)
+      if is_set and not has_effect(settings, search):
+        raise UserError(f'sweep.{name} is for {what}.')
+
+
 def split_bindings(
   gin_bindings: Iterable[str], from_files: Mapping[str, Any]
 ) -> tuple[list[str], Settings]:
@@ -117,7 +157,7 @@ def split_bindings(
     UserError: there is no such setting, or its value is wrong.
   """
   found = {
-    name: _checked(name, value, f'--sweep: {_CONFIGURABLE}.{name}')
+    name: _check(name, value, f'--sweep: {_CONFIGURABLE}.{name}')
     for name, value in from_files.items()
   }
   rest = []
@@ -132,21 +172,21 @@ def split_bindings(
         'its trials by two flags.'
       )
     for each in ours:
-      found[each.parameter] = _checked(
+      found[each.parameter] = _check(
         each.parameter, each.value, f'{each.place}: {each.name}'
       )
   return rest, Settings(**found)
 
 
-def _checked(name: str, value: Any, subject: str) -> Any:
+def _check(name: str, value: Any, subject: str) -> Any:
   if name not in _SPECS:
     raise UserError(
       f'{subject} is no setting of a sweep. There are {", ".join(_SPECS)}.'
       + did_you_mean(name, _SPECS)
     )
   try:
-    return _SPECS[name].normalised(value)
+    return _SPECS[name].normalize(value)
   except specs.WrongValueError:
     raise UserError(
-      f'{subject} must be {_SPECS[name].expected}, not {shortened(value)}.'
+      f'{subject} must be {_SPECS[name].expected}, not {shorten(value)}.'
     ) from None

@@ -27,6 +27,12 @@ _CORE = {
   _FLOAT: r'[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?'
   r'|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)',
 }
+# What a tag that a file writes may stand before.
+_FORMS = {
+  **_CORE,
+  _STRING: r'(?s:.*)',
+  _INT: r'[-+]?(?:0|[1-9][0-9]*)|0x[0-9a-fA-F]+',
+}
 # What a word that is no string to YAML 1.1 is to it.
 _KINDS = {
   'bool': 'a truth value',
@@ -89,6 +95,23 @@ def _make_loader(path: str):
       node = super().compose_scalar_node(anchor)
       if event.tag is None and event.implicit[0]:
         node.tag = _tag(node.value, node.tag, f'{path}:{_line(node)}')
+      # PyYAML reads `! 5` as a number, and others as a string.
+      elif event.tag == '!' or not re.fullmatch(
+        _FORMS.get(node.tag, '(?!)'), node.value
+      ):
+        _refuse_tag(event.tag, f'{path}:{_line(node)}')
+      return node
+
+    def compose_sequence_node(self, anchor):
+      node = super().compose_sequence_node(anchor)
+      if node.tag != self.DEFAULT_SEQUENCE_TAG:
+        _refuse_tag(node.tag, f'{path}:{_line(node)}')
+      return node
+
+    def compose_mapping_node(self, anchor):
+      node = super().compose_mapping_node(anchor)
+      if node.tag != self.DEFAULT_MAPPING_TAG:
+        _refuse_tag(node.tag, f'{path}:{_line(node)}')
       return node
 
     def construct_document(self, node):
@@ -116,9 +139,10 @@ def _make_loader(path: str):
       try:
         if node.tag == _FLOAT:
           return float(re.sub(r'\.(?=[inIN])', '', value))
-        if value[:2] in ('0x', '0o'):
-          return int(value, 0)
-        return int(value)
+        number = int(value, 0 if value[:2] in ('0x', '0o') else 10)
+        # Python reads more digits of these than it writes.
+        str(number)
+        return number
       except ValueError:
         raise UserError(
           f'{path}:{_line(node)}: {value[:60]} is no number that can be read.'
@@ -131,6 +155,13 @@ def _make_loader(path: str):
 
 def _line(node) -> int:
   return node.start_mark.line + 1
+
+
+def _refuse_tag(tag: str, place: str) -> None:
+  shown = re.sub('^tag:yaml.org,2002:', '!!', tag)
+  raise UserError(
+    f'{place}: the tag {shown} does not fit what it stands before. Remove it.'
+  )
 
 
 def _tag(word: str, old: str, place: str) -> str:

@@ -74,7 +74,7 @@ class TokenizersVocabulary(_LibraryVocabulary):
   package = 'tokenizers'
 
   def _read(self, content: bytes) -> int:
-    library = _imported(self.package, self.path)
+    library = _import_library(self.package, self.path)
     try:
       described = json.loads(content)
       described.update(truncation=None, padding=None)
@@ -83,7 +83,7 @@ class TokenizersVocabulary(_LibraryVocabulary):
       self._tokenizer = library.Tokenizer.from_str(json.dumps(described))
     # The library raises nothing narrower.
     except Exception as error:
-      raise _not_read(self.path, 'tokenizer.json of tokenizers') from error
+      raise _refuse(self.path, 'tokenizer.json of tokenizers') from error
     vocabulary = self._tokenizer.get_vocab(with_added_tokens=True)
     return max(vocabulary.values(), default=-1) + 2
 
@@ -105,13 +105,13 @@ class SentencePieceVocabulary(_LibraryVocabulary):
   package = 'sentencepiece'
 
   def _read(self, content: bytes) -> int:
-    library = _imported(self.package, self.path)
+    library = _import_library(self.package, self.path)
     self._processor = library.SentencePieceProcessor()
     try:
       self._processor.LoadFromSerializedProto(content)
       n_pieces = self._processor.get_piece_size()
     except Exception as error:
-      raise _not_read(self.path, 'model of SentencePiece') from error
+      raise _refuse(self.path, 'model of SentencePiece') from error
     return n_pieces + 1
 
   def _rows(self, texts: list[str]) -> list[list[int]]:
@@ -124,7 +124,7 @@ class SentencePieceVocabulary(_LibraryVocabulary):
     return self._processor.id_to_piece(piece_id)
 
 
-def _imported(package: str, path: pathlib.Path) -> types.ModuleType:
+def _import_library(package: str, path: pathlib.Path) -> types.ModuleType:
   try:
     return importlib.import_module(package)
   except ModuleNotFoundError as error:
@@ -136,7 +136,7 @@ def _imported(package: str, path: pathlib.Path) -> types.ModuleType:
     ) from error
 
 
-def _not_read(path: pathlib.Path, what: str) -> UserError:
+def _refuse(path: pathlib.Path, what: str) -> UserError:
   return UserError(
     f'{path} is no {what}, or of a version that the library installed does not '
     'know. Bind VOCAB_FILE to another, or to None to build one.'

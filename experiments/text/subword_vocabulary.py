@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from experiments.foundation.errors import UserError
-from experiments.text.vocabulary import Vocabulary, concatenated
+from experiments.text.vocabulary import Vocabulary, concatenate
 
 # trax splits where letters and digits meet other characters, and drops a single
 # space between two words. `[^\W_]` is exactly what it takes for a letter or a
@@ -21,7 +21,7 @@ from experiments.text.vocabulary import Vocabulary, concatenated
 _TOKENS = re.compile(r'[^\W_]+|[\W_]{2,}|[^\w ]|_')
 # trax writes a character that has no piece by means of these.
 _ESCAPES = '\\_u;0123456789'
-_MAX_REMEMBERED_TOKENS = 2**18
+MAX_REMEMBERED_TOKENS = 2**18
 
 
 class SubwordVocabulary(Vocabulary):
@@ -42,12 +42,12 @@ class SubwordVocabulary(Vocabulary):
     if not self._lines[-1]:
       self._lines.pop()
     self._check_pieces()
-    self._remembered = _Remembered(self._ids_of_token)
+    self._remembered = Remembered(self._ids_of_token)
     return len(self._lines)
 
   def _check_pieces(self) -> None:
     """Raises UserError unless every text can be cut into the pieces."""
-    pieces = {_unquoted(line) for line in self._lines}
+    pieces = {_unquote(line) for line in self._lines}
     alphabet = {c for piece in pieces for c in piece}.union(_ESCAPES)
     missing = sorted(alphabet - pieces)
     if missing:
@@ -76,7 +76,7 @@ class SubwordVocabulary(Vocabulary):
   def _encode(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     ids_of = self._remembered.__getitem__
     encoded = [b''.join(map(ids_of, split_tokens(text))) for text in texts]
-    return concatenated(encoded, self.dtype)
+    return concatenate(encoded, self.dtype)
 
   def decode(self, ids: Iterable[int]) -> str:
     """Returns the text of ids; padding at the end is left out."""
@@ -92,22 +92,27 @@ class SubwordVocabulary(Vocabulary):
     return self._encoder._subtoken_id_to_subtoken_string(int(piece_id))
 
 
-def _unquoted(line: str) -> str:
+def _unquote(line: str) -> str:
   """Returns the piece of a line, as trax reads it."""
   line = line.rstrip()
   quoted = line[:1] in ('"', "'") and line[-1:] == line[:1]
   return line[1:-1] if quoted else line
 
 
-class _Remembered(dict):
+class Remembered(dict):
   """Token → ids as bytes; computed when missing, forgotten when too many."""
 
-  def __init__(self, compute: Callable[[str], bytes]):
+  def __init__(
+    self,
+    compute: Callable[[str], bytes],
+    max_tokens: int = MAX_REMEMBERED_TOKENS,
+  ):
     super().__init__()
     self._compute = compute
+    self._max_tokens = max_tokens
 
   def __missing__(self, token: str) -> bytes:
-    if len(self) >= _MAX_REMEMBERED_TOKENS:
+    if len(self) >= self._max_tokens:
       self.clear()
     ids = self[token] = self._compute(token)
     return ids
@@ -124,9 +129,9 @@ def split_tokens(text: str) -> list[str]:
   """
   tokens = _TOKENS.findall(text)
   # At the ends of a text trax keeps a single space.
-  if text[:1] == ' ' and (len(text) == 1 or _is_alphanumeric(text[1])):
+  if text[:1] == ' ' and (len(text) == 1 or is_alphanumeric(text[1])):
     tokens.insert(0, ' ')
-  if text[-1:] == ' ' and len(text) > 1 and _is_alphanumeric(text[-2]):
+  if text[-1:] == ' ' and len(text) > 1 and is_alphanumeric(text[-2]):
     tokens.append(' ')
   return tokens
 
@@ -139,7 +144,7 @@ def join_tokens(tokens: list[str]) -> str:
   text = []
   after_word = False
   for token in tokens:
-    is_word = _is_alphanumeric(token[0])
+    is_word = is_alphanumeric(token[0])
     if after_word and is_word:
       text.append(' ')
     text.append(token)
@@ -147,5 +152,6 @@ def join_tokens(tokens: list[str]) -> str:
   return ''.join(text)
 
 
-def _is_alphanumeric(character: str) -> bool:
+def is_alphanumeric(character: str) -> bool:
+  """Tells whether trax counts a character to words."""
   return character != '_' and re.match(r'\w', character) is not None

@@ -43,15 +43,18 @@ class Tokens:
 
   Attributes:
     ids: uint16 or int32 [tokens], of all examples, one after the other.
-    offsets: int64 [n + 1]; example i is ids[offsets[i]:offsets[i + 1]].
+    offsets: int64 [n + 1]; example i is ids[offsets[i]:offsets[i + 1]]. Of some
+      examples of a split, where each begins: int64 [n].
     labels: int32 [n].
     max_length: only so many ids of each example count, the first; None for all.
+    sizes: int64 [n], how many ids each has, where `offsets` do not say it.
   """
 
   ids: np.ndarray
   offsets: np.ndarray
   labels: np.ndarray
   max_length: int | None = None
+  sizes: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.labels)
@@ -59,7 +62,7 @@ class Tokens:
   @functools.cached_property
   def lengths(self) -> np.ndarray:
     """Length of each example in tokens, at most `max_length`; int32 [n]."""
-    lengths = np.diff(self.offsets)
+    lengths = self._whole_lengths
     if self.max_length is not None:
       lengths = np.minimum(lengths, self.max_length)
     return lengths.astype(np.int32)
@@ -69,7 +72,24 @@ class Tokens:
     """Number of examples that have more than `max_length` tokens."""
     if self.max_length is None:
       return 0
-    return int(np.count_nonzero(np.diff(self.offsets) > self.max_length))
+    return int(np.count_nonzero(self._whole_lengths > self.max_length))
+
+  @property
+  def _whole_lengths(self) -> np.ndarray:
+    return np.diff(self.offsets) if self.sizes is None else self.sizes
+
+  def take(self, rows: np.ndarray) -> 'Tokens':
+    """Returns some of these; their ids are not copied.
+
+    Args:
+      rows: int64 [m], which.
+    """
+    return dataclasses.replace(
+      self,
+      offsets=self.offsets[rows],
+      labels=self.labels[rows],
+      sizes=self._whole_lengths[rows],
+    )
 
   def cut(self, max_length: int) -> 'Tokens':
     """Returns these, but of each example at most so many ids, the first."""
@@ -248,14 +268,14 @@ def _open(path: pathlib.Path, record: dict[str, typing.Any]) -> Tokens:
   """Maps the arrays of an entry into memory."""
   n = record['examples']
 
-  def mapped(name: str, dtype: typing.Any, size: int) -> np.ndarray:
+  def map_array(name: str, dtype: typing.Any, size: int) -> np.ndarray:
     if not size:
       return np.zeros(0, dtype)  # An empty file cannot be mapped.
     # A plain view: np.memmap's own indexing is slow.
     return np.asarray(np.memmap(path / name, dtype, 'r', shape=(size,)))
 
   return Tokens(
-    ids=mapped('ids.bin', record['ids_dtype'], record['tokens']),
-    offsets=mapped('offsets.bin', np.int64, n + 1),
-    labels=mapped('labels.bin', np.int32, n),
+    ids=map_array('ids.bin', record['ids_dtype'], record['tokens']),
+    offsets=map_array('offsets.bin', np.int64, n + 1),
+    labels=map_array('labels.bin', np.int32, n),
   )

@@ -41,7 +41,7 @@ class Vocabulary(abc.ABC):
       lower_case: whether to make texts lower-case first, by `str.lower`.
 
     Raises:
-      UserError: it cannot be read, is no vocabulary of this kind, or needs a
+      UserError: it cannot be read, is not a vocabulary of this kind, or needs a
         package that is not installed.
     """
     self.path = pathlib.Path(str(place))
@@ -101,7 +101,7 @@ class Vocabulary(abc.ABC):
     """Does what encode_batch does, but for the lower-casing."""
 
 
-def concatenated(
+def concatenate(
   encoded: Sequence[bytes], dtype: np.dtype
 ) -> tuple[np.ndarray, np.ndarray]:
   """Returns what `Vocabulary.encode_batch` returns.

@@ -1,7 +1,7 @@
 """Builds vocabularies from a train split: of subwords, or of whole words.
 
-What is built is a function of the texts, the size and the options alone, and is
-kept in the cache.
+A vocabulary depends on the texts, the size and the options alone, and is kept
+in the cache.
 """
 
 import collections
@@ -61,13 +61,13 @@ def build_vocabulary(
     UserError: the size does not even hold the characters of the split, or the
       cache cannot be written.
   """
-  file = _built_file(source, vocab_size, vocab_type, lower_case, cache_dir)
+  file = _locate(source, vocab_size, vocab_type, lower_case, cache_dir)
 
   def build(aside: pathlib.Path) -> dict[str, typing.Any]:
     if vocab_type == 'word':
       lines = [HEADER, *_choose_words(source, vocab_size, lower_case)]
     else:
-      counts = _count_tokens(source, split_tokens, lower_case)
+      counts = count_tokens(source, split_tokens, lower_case)
       counts = _most_frequent(counts, _MAX_BUILT_TOKENS)
       pieces = _choose_pieces(counts, vocab_size, source.full_name)
       lines = [f"'{piece}'" for piece in pieces]
@@ -102,13 +102,13 @@ def find_vocabulary(
   Returns:
     The vocabulary if it was built before, else None.
   """
-  file = _built_file(source, vocab_size, vocab_type, lower_case, cache_dir)
+  file = _locate(source, vocab_size, vocab_type, lower_case, cache_dir)
   if cache.open_entry(file.parent) is None:
     return None
   return read_vocabulary(file, lower_case=lower_case)
 
 
-def _built_file(
+def _locate(
   source: typing.Any,
   vocab_size: int,
   vocab_type: str,
@@ -131,16 +131,23 @@ def _built_file(
   return root / f'{stem}-{vocab_size}-{key}' / _BUILT_NAMES[vocab_type]
 
 
-def _count_tokens(
-  source: typing.Any, split: Callable[[str], list[str]], lower_case: bool
+def count_tokens(
+  source: typing.Any,
+  split: Callable[[str], list[str]],
+  lower_case: bool,
+  *,
+  max_tokens: int = _MAX_COUNTED_TOKENS,
 ) -> dict[str, int]:
-  """Returns how often each token stands in the train split, the rarest cut."""
+  """Returns how often each token stands in the train split.
+
+  Of more than `max_tokens` the rarer half is forgotten each time.
+  """
   counts: collections.Counter[str] = collections.Counter()
   for texts, _ in source.read('train'):
     if lower_case:
       texts = map(str.lower, texts)
     counts.update(itertools.chain.from_iterable(map(split, texts)))
-    if len(counts) > _MAX_COUNTED_TOKENS:
+    if len(counts) > max_tokens:
       counts = collections.Counter(_most_frequent(counts, len(counts) // 2))
   return counts
 
@@ -161,7 +168,7 @@ def _choose_words(
       f'{N_RESERVED + 1}: padding, unknown words and one word.'
     )
   return list(
-    _most_frequent(_count_tokens(source, split_words, lower_case), n_words)
+    _most_frequent(count_tokens(source, split_words, lower_case), n_words)
   )
 
 

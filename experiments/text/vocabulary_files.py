@@ -76,7 +76,7 @@ def load_vocabulary(
         f'there is no vocabulary {path}.\n{_ways_out(vocab_file)}'
       )
     folder = PUBLIC_DIR
-  path = _fetched(folder, vocab_file)
+  path = _fetch(folder, vocab_file)
   return read_vocabulary(path, lower_case=lower_case)
 
 
@@ -87,7 +87,7 @@ def _ways_out(vocab_file: str) -> str:
   )
 
 
-def _fetched(folder: str, vocab_file: str) -> pathlib.Path:
+def _fetch(folder: str, vocab_file: str) -> pathlib.Path:
   """Returns the path of the local copy of a file in a public bucket."""
   place = f'{folder.rstrip("/")}/{vocab_file}'
   key = hashlib.sha256(place.encode()).hexdigest()[:16]

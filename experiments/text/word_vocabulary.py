@@ -15,7 +15,7 @@ import numpy as np
 
 from experiments.foundation.errors import UserError
 from experiments.text import words
-from experiments.text.vocabulary import Vocabulary, concatenated
+from experiments.text.vocabulary import Vocabulary, concatenate
 
 _RESERVED = ('<pad>', '<unk>')
 N_RESERVED = len(_RESERVED)
@@ -54,16 +54,16 @@ class WordVocabulary(Vocabulary):
     seen = set()
     for number, word in enumerate(self._words, 1 + n_headers):
       if word in seen:
-        raise self._refused(number, word, 'stands there twice')
+        raise self._refusal(number, word, 'stands there twice')
       if not words.is_word(word, version=self._version):
         reason = 'is no word'
         if words.is_word(word, version=words.VERSION):
           reason += f' of version 1: only a first line {HEADER!r} allows marks'
-        raise self._refused(number, word, reason)
+        raise self._refusal(number, word, reason)
       seen.add(word)
     return len(self._words) + N_RESERVED
 
-  def _refused(self, line: int, word: str, reason: str) -> UserError:
+  def _refusal(self, line: int, word: str, reason: str) -> UserError:
     return UserError(
       f'{self.path}:{line}: {word[:40]!r} {reason}. Bind VOCAB_FILE to a file '
       'of one word a line, or to None to build one.'
@@ -80,7 +80,7 @@ class WordVocabulary(Vocabulary):
     id_of = self._ids.__getitem__
     split = functools.partial(words.split_words, version=self._version)
     encoded = [b''.join(map(id_of, split(text))) for text in texts]
-    return concatenated(encoded, self.dtype)
+    return concatenate(encoded, self.dtype)
 
   def decode(self, ids: Iterable[int]) -> str:
     """Returns the words of ids with spaces between; padding is left out."""

@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 VERSION = 2
-# Words, numbers and identifiers; and every other character that is no white
+# Words, numbers and identifiers; and every other character that is not white
 # space, by itself, as Joulin et al. 2016 set punctuation apart.
 _WORD_1 = re.compile(r'\w+|[^\w\s]')
 # Joiners, which keep apart or together the letters of one word.

@@ -106,7 +106,7 @@ def count_all(model, weights, gradients, *, step: int) -> list[Histogram]:
   return [
     count(array, step=step, tag=f'{kind}/{name}')
     for kind, tree in (('weights', weights), ('gradients', gradients))
-    for name, array in layer_weights.named(model, tree).items()
+    for name, array in layer_weights.name_arrays(model, tree).items()
   ]
 
 

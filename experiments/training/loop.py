@@ -38,6 +38,7 @@ class Loop:
 
   Attributes:
     state: what the loop is after the steps done.
+    trax: the parts that are trax's own.
   """
 
   def __init__(
@@ -96,7 +97,7 @@ class Loop:
     self._checkpoints = checkpoints
     self._context = context
     with context.stop_signal.raising():
-      self._trax = TraxLoop(
+      self.trax = TraxLoop(
         model,
         train_task,
         eval_model=eval_model,
@@ -106,24 +107,24 @@ class Loop:
         tracing=tracing,
       )
     self._stepper = Stepper(
-      self._trax, ema_decay=ema_decay, context=context, tracing=tracing
+      self.trax, ema_decay=ema_decay, context=context, tracing=tracing
     )
     self._evaluation = SampledEvaluation(
-      self._trax,
+      self.trax,
       has_histograms=counted is not None,
       more=more_metrics,
       context=context,
       tracing=tracing,
     )
     self._recorder = Recorder(
-      self._trax,
+      self.trax,
       records=records,
       counted=counted,
       n_steps=n_steps,
       context=context,
     )
     fresh = update.fresh_state(
-      *self._trax.train_state(), start=start, has_average=ema_decay is not None
+      *self.trax.train_state(), start=start, has_average=ema_decay is not None
     )
     self.state = LoopState(step=0, train_state=fresh)
     self._restore()
@@ -136,17 +137,17 @@ class Loop:
   @property
   def model(self):
     """The model in training mode, with the weights of the last step."""
-    return self._trax.model
+    return self.trax.model
 
   @property
   def eval_model(self):
     """The model in evaluation mode."""
-    return self._trax.eval_model
+    return self.trax.eval_model
 
   @property
   def history(self):
     """Trax's own history of what was measured."""
-    return self._trax.history
+    return self.trax.history
 
   def run(self, n_steps: int | None = None) -> None:
     """Trains.
@@ -272,9 +273,9 @@ class Loop:
       file: model.pkl.gz; model.weights.npy.gz is written beside it.
     """
     self._give_to_trax(self.state.train_state.evaluated_weights)
-    trax_model_file.write(file, self.model, self._trax.input_signature)
+    trax_model_file.write(file, self.model, self.trax.input_signature)
 
   def _give_to_trax(self, weights) -> None:
     """Puts weights, and the rest of the state, into trax's layers."""
     state = self.state.train_state
-    self._trax.set_train_state(weights, state.slots, state.state, state.rng)
+    self.trax.set_train_state(weights, state.slots, state.state, state.rng)

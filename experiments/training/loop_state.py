@@ -158,7 +158,7 @@ def has_finite_weights(checkpoint: Checkpoint) -> bool:
   return all(np.isfinite(leaf).all() for leaf in weights if leaf.size)
 
 
-def evaluated_leaves(
+def find_leaves(
   checkpoint: Checkpoint,
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
   """Returns what of a checkpoint an evaluation needs.

@@ -26,13 +26,13 @@ def seldom(on_progress: OnProgress, every_seconds: float = 1.0) -> OnProgress:
   """
   last = 0.0
 
-  def passed_on(step: int, n_steps: int, loss: float | None) -> None:
+  def pass_on(step: int, n_steps: int, loss: float | None) -> None:
     nonlocal last
     if time.monotonic() - last >= every_seconds:
       last = time.monotonic()
       on_progress(step, n_steps, loss)
 
-  return passed_on
+  return pass_on
 
 
 class Progress:
@@ -45,6 +45,7 @@ class Progress:
     step: int,
     on_progress: OnProgress = lambda step, n_steps, loss: None,
     every_seconds: float = 10.0,
+    clock: Callable[[], float] = time.monotonic,
   ):
     """Starts to show the progress of a run.
 
@@ -53,6 +54,7 @@ class Progress:
       step: the number of steps done already.
       on_progress: told of each update, too.
       every_seconds: the time between two plain lines.
+      clock: gives the time in seconds.
     """
     self._n_steps = n_steps
     self._step = step
@@ -61,7 +63,8 @@ class Progress:
     self._n_examples = 0
     # (time, number of examples by then); the first call compiled.
     self._past: collections.deque[tuple[float, int]] = collections.deque()
-    self._last_line = time.monotonic()
+    self._clock = clock
+    self._last_line = clock()
     self._bar = None
     if sys.stderr.isatty():
       self._bar = terminal.progress_bar(
@@ -82,7 +85,7 @@ class Progress:
       n_examples: how many examples were trained on since the last call.
       loss: the newest loss that is known, or None.
     """
-    now = time.monotonic()
+    now = self._clock()
     self._n_examples += n_examples
     self._past.append((now, self._n_examples))
     shown = [] if loss is None else [f'loss {loss:.4f}']

@@ -23,7 +23,7 @@ class Segment(NamedTuple):
   n_examples: int = 0
   seconds: float = 0.0
 
-  def extended(self, losses: np.ndarray, *, n_examples: int) -> 'Segment':
+  def extend(self, losses: np.ndarray, *, n_examples: int) -> 'Segment':
     """Returns it with some steps more.
 
     Args:

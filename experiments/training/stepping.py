@@ -2,11 +2,13 @@
 
 import contextlib
 import itertools
+import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from experiments.backend import compilation
 from experiments.backend.compilation import Tracing
 from experiments.batching import batches
 from experiments.training import update
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 # Shapes of batches; more than a plan has, unless its longest texts have no
 # bucket.
 _MOST_COMPILED_AHEAD = 8
+# If a step takes longer, a signal is told that it waits for it.
+_LONG_SECONDS = 1.0
 
 
 class _Call(NamedTuple):
@@ -77,6 +81,7 @@ class Stepper:
     self._numbers = trax_loop.optimizer_numbers()
     self._pace = Pace()
     self._call_ended = 0.0
+    self._has_said_that_it_ends = False
 
   def compile(self, state: LoopState, last: int) -> None:
     """Compiles what the steps of the next epoch need.
@@ -87,7 +92,7 @@ class Stepper:
     """
     stream = self._trax.train_task.labeled_data
     stop = min(last, state.step + 1 + int(stream.plan.batches_per_epoch))
-    shapes = batches.stacked_shapes(stream, state.step, stop)
+    shapes = batches.stack_shapes(stream, state.step, stop)
     self._update_many.compile(
       state.train_state,
       self._numbers,
@@ -120,7 +125,7 @@ class Stepper:
       lambda x: jnp.array(x, copy=True), state.train_state
     )
     start, pending = time.perf_counter(), None
-    for first, n, arrays in batches.stacked_runs(
+    for first, n, arrays in batches.stack_runs(
       stream, step, stop, most_steps=self._pace.n_steps
     ):
       rates = np.zeros(len(arrays[0]), np.float32)
@@ -145,10 +150,23 @@ class Stepper:
       segment=segment._replace(norms=norms, seconds=seconds),
     )
 
+  def _say_once_that_it_ends(self, seconds: float) -> None:
+    """Answers a signal where what is being computed takes long."""
+    is_worth_saying = (
+      seconds > _LONG_SECONDS and not self._has_said_that_it_ends
+    )
+    if is_worth_saying and self._stop_signal() is not None:
+      self._has_said_that_it_ends = True
+      logging.info(
+        'Stopping when the steps that are being computed are done. A second '
+        'signal gives them up'
+      )
+
   def _end_call(
     self, call: _Call, segment: Segment, progress: Progress
   ) -> Segment:
     """Waits for the losses of a call, and adds them to a segment."""
+    compilation.wait_for(call.losses, self._say_once_that_it_ends)
     losses = np.asarray(call.losses)[: call.n]
     began = max(call.start, self._call_ended)
     self._call_ended = time.perf_counter()
@@ -162,4 +180,4 @@ class Stepper:
     progress.update(
       call.first + call.n, n_examples=n_examples, loss=float(losses[-1])
     )
-    return segment.extended(losses, n_examples=n_examples)
+    return segment.extend(losses, n_examples=n_examples)

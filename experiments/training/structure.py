@@ -49,8 +49,10 @@ _TRAIN_TASK = 'trax.supervised.training.TrainTask'
 _REFERENCE = re.compile(r'@(?:[\w.]+/)*([\w.]+)')
 _HOST_ONLY: Mapping[str, tuple[str, ...]] = {
   'experiments.experiment': (
+    'fold',
     'histograms',
     'init_from',
+    'n_folds',
     'n_steps',
     'patience',
     'projector',

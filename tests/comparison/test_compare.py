@@ -5,53 +5,17 @@ import io
 import json
 import subprocess
 import sys
-import time
 
 import filelock
 import pytest
 
+from experiments.commands import compare_runs
 from experiments.comparison import compare, compare_tables
 from experiments.config import config_text, gin_config
 from experiments.foundation.errors import UserError
 from tests.fixtures import live_terminal
 from tests.fixtures.live_launcher import ROOT
-
-
-def write_run(
-  path,
-  bindings,
-  *,
-  status='finished',
-  metrics=None,
-  overrides=(),
-  error=None,
-  seconds=1.5,
-  data=('made_up:1.0.0', 'test'),
-):
-  """Writes what `compare` reads of a run directory.
-
-  Where there are macros alone, each gets a parameter that is bound to it.
-  """
-  path.mkdir(parents=True)
-  fed = {}
-  if not any('.' in name for name in bindings):
-    fed = {f'experiment.{name.lower()}': f'%{name}' for name in bindings}
-  lines = [f'{name} = {value}' for name, value in {**bindings, **fed}.items()]
-  (path / 'config.gin').write_text('\n'.join(lines) + '\n')
-  run = {
-    'status': status,
-    'overrides': dict.fromkeys(overrides, ''),
-    'steps': 10,
-    'seconds': seconds,
-    'error': error,
-  }
-  if data:
-    run['dataset'], split = data
-    run['splits'] = {'train': 'train', 'test': split}
-  if metrics:
-    run['metrics'] = {'n_examples': 4, 'recall': [1.0], **metrics}
-  (path / 'run.json').write_text(json.dumps(run))
-  return path
+from tests.fixtures.made_runs import write_run
 
 
 @pytest.fixture
@@ -353,6 +317,26 @@ def test_the_objective_of_a_sweep_is_that_of_its_directory(runs):
   assert compare.compare(runs, 'cross_entropy').is_minimized
 
 
+@pytest.mark.parametrize(
+  'text',
+  [
+    'A = %B\nB = %A\nexperiment.seed = %A\n',
+    'A0 = [1, 1]\n'
+    + ''.join(f'A{i} = [%A{i - 1}, %A{i - 1}]\n' for i in range(1, 50)),
+    ''.join(f'A{i} = %A{i + 1}\n' for i in range(5000)),
+  ],
+)
+def test_a_config_without_an_end_blinds_for_no_other_run(runs, text):
+  whole = compare.compare(runs).runs
+  (runs / 'endless').mkdir()
+  (runs / 'endless' / 'config.gin').write_text(text)
+  found = {run.name: run for run in compare.compare(runs).runs}
+  endless = found.pop('endless')
+  assert endless.status == 'damaged'
+  assert f'{runs}/endless/config.gin is damaged (macros' in str(endless.error)
+  assert sorted(found) == sorted(run.name for run in whole)
+
+
 def test_what_cannot_be_compared_is_refused(runs, tmp_path):
   with pytest.raises(UserError) as error:
     compare.compare(runs, 'f1')
@@ -369,7 +353,7 @@ def test_what_cannot_be_compared_is_refused(runs, tmp_path):
     )
 
 
-def test_the_launcher_compares_a_thousand_runs_in_two_seconds(tmp_path):
+def test_the_launcher_compares_a_thousand_runs(tmp_path):
   bindings = {f'name_{i}': i for i in range(45)}
   for i in range(1000):
     write_run(
@@ -378,19 +362,13 @@ def test_the_launcher_compares_a_thousand_runs_in_two_seconds(tmp_path):
       metrics={'accuracy': i / 1000, 'confusion': [[1, 2], [3, 4]]},
     )
   command = [sys.executable, str(ROOT / 'launcher.py'), '--mode=compare']
-  best = float('inf')
-  # A machine that others use is slow by chance, never fast.
-  for _ in range(3):
-    start = time.monotonic()
-    done = subprocess.run(
-      [*command, f'--output_dir={tmp_path}', '--top=0'],
-      capture_output=True,
-      text=True,
-      check=True,
-    )
-    best = min(best, time.monotonic() - start)
-  assert best < 2
-  assert done.stderr == ''
+  done = subprocess.run(
+    [*command, f'--output_dir={tmp_path}', '--top=0'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert done.stderr == f'{compare_runs.NOTHING_KEPT}\n'
   lines = done.stdout.splitlines()
   assert len(lines) == 1003
   assert lines[3].split() == ['999', '0.9990', '10', 'finished', '1.5']

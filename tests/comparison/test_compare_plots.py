@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from experiments.commands import compare_runs
 from experiments.comparison import compare, compare_plots
 from tests.comparison.test_compare import write_run
 from tests.fixtures.live_launcher import ROOT
@@ -64,9 +65,9 @@ def test_the_launcher_draws_three_pictures(swept, tmp_path):
     check=True,
   )
   names = ['steps.png', 'values.png', 'parallel.png']
-  assert done.stderr == ''.join(
-    f'Drawn: {tmp_path / "plots" / name}\n' for name in names
-  )
+  *drawn, hint = done.stderr.splitlines()
+  assert drawn == [f'Drawn: {tmp_path / "plots" / name}' for name in names]
+  assert hint == compare_runs.NOTHING_KEPT
   for name in names:
     assert (tmp_path / 'plots' / name).read_bytes().startswith(PNG)
 
@@ -91,14 +92,14 @@ def test_a_directory_that_cannot_be_made_is_explained(swept, tmp_path):
 
 def test_every_run_has_its_line(swept):
   comparison = compare.compare(swept)
-  picture = compare_plots._steps(comparison, comparison.sections[0])
+  picture = compare_plots.draw_steps(comparison, comparison.sections[0])
   sampled, loss = picture.axes
   assert len(sampled.lines) == len(loss.lines) == 16
   assert list(sampled.lines[0].get_xdata()) == [1, 10]
   assert list(sampled.lines[0].get_ydata()) == [1.0, 0.1]
   measured = [run for run in comparison.runs if run.metrics]
   columns = ['LEARNING_RATE', 'EMBEDDING_SIZE', 'MODEL']
-  parallel = compare_plots._parallel(comparison, measured, columns)
+  parallel = compare_plots.draw_parallel(comparison, measured, columns)
   lines = [
     line for line in parallel.axes[0].lines if len(line.get_xdata()) == 4
   ]
@@ -113,7 +114,7 @@ def test_every_run_has_its_line(swept):
 def test_points_and_medians_against_a_value(swept):
   comparison = compare.compare(swept)
   measured = [run for run in comparison.runs if run.metrics]
-  picture = compare_plots._values(comparison, measured, ['LEARNING_RATE'])
+  picture = compare_plots.draw_values(comparison, measured, ['LEARNING_RATE'])
   (panel,) = (axes for axes in picture.axes if axes.get_visible())
   *_, median = panel.lines
   assert list(median.get_xdata()) == [0.001, 0.1]
@@ -133,7 +134,7 @@ def test_values_that_a_search_drew_are_not_joined_one_by_one(tmp_path):
       metrics={'accuracy': (i % 2) / 2 + i / 100},
     )
   comparison = compare.compare(tmp_path / 'runs')
-  picture = compare_plots._values(
+  picture = compare_plots.draw_values(
     comparison, comparison.runs, ['RATE', 'WIDTH']
   )
   rate, width = picture.axes
@@ -154,7 +155,7 @@ def test_few_values_that_a_search_drew_are_dots_alone(tmp_path):
       tmp_path / 'runs' / str(i), {'RATE': i}, metrics={'accuracy': i / 8}
     )
   comparison = compare.compare(tmp_path / 'runs')
-  picture = compare_plots._values(comparison, comparison.runs, ['RATE'])
+  picture = compare_plots.draw_values(comparison, comparison.runs, ['RATE'])
   assert len(picture.axes[0].lines) == 8
 
 
@@ -202,5 +203,5 @@ def test_one_binding_makes_no_parallel_coordinates(tmp_path):
   ],
 )
 def test_where_values_lie_on_an_axis(texts, shares):
-  scale = compare_plots._Scale(texts)
+  scale = compare_plots.Scale(texts)
   assert [scale.share(text) for text in texts] == pytest.approx(shares)

@@ -1,14 +1,12 @@
 """Metrics of drawn examples: scikit-learn's, for every draw."""
 
-import time
-
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
 from benchmarks import bench_intervals
-from experiments.comparison import resampling, statistics
-from experiments.evaluation import metrics
+from experiments.comparison import resampling
+from experiments.evaluation import metric_names, metrics
 
 
 def make_run(n, n_classes, seed, sharpness=2.0):
@@ -63,7 +61,31 @@ def test_each_metric_of_each_draw(n_classes):
         assert found[name].drawn[draw, i] == pytest.approx(value, abs=1e-6)
 
 
-def test_every_draw_has_as_many_examples_as_there_are(monkeypatch):
+def test_a_metric_of_a_name_is_that_of_the_evaluation():
+  log_probs, targets = make_run(80, 4, 5, 0.7)
+  log_probs[:9] = np.log(0.25)
+  labels = ('a', 'b', 'c', 'never')
+  targets[targets == 3] = 0
+  found = metrics.evaluate_log_probs(
+    log_probs=log_probs, targets=targets, label_names=labels
+  ).to_dict()
+  names = [*metric_names.OF_ALL, *(f'top_{k}_accuracy' for k in range(1, 7))]
+  names += [f'{kind}:{x}' for kind in metric_names.OF_A_CLASS for x in labels]
+  known = {}
+  for name in names:
+    metric = resampling.find_metric(name, labels)
+    if metric:
+      known[name] = metric.of(log_probs, targets)
+      expected = metric_names.find_value(found, name)
+      assert known[name] == pytest.approx(expected, abs=1e-6), name
+  # All but areas under curves.
+  assert set(names) - set(known) == {
+    name for name in names if 'auroc' in name or 'average_precision' in name
+  }
+  assert resampling.find_metric('f1:other', labels) is None
+
+
+def test_every_draw_has_as_many_examples_as_there_are():
   (counts,) = resampling.draw_examples(50, 2000)
   assert (counts.sum(axis=1) == 50).all()
   # Each is drawn 50 / 50 times on average, with variance 1 - 1 / 50.
@@ -71,9 +93,8 @@ def test_every_draw_has_as_many_examples_as_there_are(monkeypatch):
   assert counts.var() == pytest.approx(0.98, abs=0.02)
 
 
-def test_draws_in_pieces_are_the_same_kind(monkeypatch):
-  monkeypatch.setattr(resampling, '_MAX_CELLS', 500)
-  pieces = list(resampling.draw_examples(50, 25))
+def test_draws_in_pieces_are_the_same_kind():
+  pieces = list(resampling.draw_examples(50, 25, max_cells=500))
   assert [piece.shape for piece in pieces] == [(10, 50), (10, 50), (5, 50)]
   assert len(np.unique(np.concatenate(pieces), axis=0)) == 25
 
@@ -113,19 +134,3 @@ def test_a_split_of_one_example_has_no_winner_to_measure_anew():
   accuracy = resampling.METRICS['accuracy']
   found = resampling.measure_winner(accuracy, [run, run], [[0], [1]])
   assert found.expected == found.measured
-
-
-def test_ten_seeds_of_3800_examples_take_a_second():
-  runs = [make_run(3800, 4, seed) for seed in range(10)]
-  best = float('inf')
-  # A machine that others use is slow by chance, never fast.
-  for _ in range(3):
-    start = time.monotonic()
-    found = resampling.resample(resampling.METRICS, runs)
-    for name, draws in found.items():
-      statistics.estimate(
-        *draws, n_examples=3800, bounds=resampling.METRICS[name].bounds
-      )
-    best = min(best, time.monotonic() - start)
-  assert found['accuracy'].drawn.shape == (2000, 10)
-  assert best < 1.5

@@ -70,6 +70,19 @@ def test_holm_of_a_textbook():
   assert statistics.correct_p_values([]).shape == (0,)
 
 
+def test_holm_of_tests_that_were_not_all_made():
+  # The others may be anything: as if all were larger.
+  found = statistics.correct_p_values([0.01, 0.005], n_tests=10)
+  expected = statistics.correct_p_values([0.01, 0.005, *[1.0] * 8])[:2]
+  assert found == pytest.approx(expected)
+
+
+def test_of_many_tests_a_difference_must_be_larger_to_show():
+  found = statistics.smallest_difference(0.05, n_tests=10)
+  # By hand, of 0.5 %: 2.80703 + 0.84162.
+  assert found == pytest.approx(0.05 * 3.64865, rel=1e-5)
+
+
 def test_the_smallest_difference_as_statsmodels_has_it():
   # Of differences with standard error 1 / sqrt(400).
   found = statistics.smallest_difference(0.05)
@@ -160,7 +173,7 @@ def test_a_two_way_layout_by_hand():
   rest = values - by_seed[:, np.newaxis] - by_example + mean
   rest = np.square(rest).sum() / ((n_seeds - 1) * (n - 1))
   expected = (seeds + examples - rest) / (n_seeds * n)
-  found = statistics._spread([draws_of_means(values, 100_000)], n)
+  found = statistics.find_spread([draws_of_means(values, 100_000)], n)
   assert found.variance == pytest.approx(expected, rel=0.02)
   freedom = (seeds + examples - rest) ** 2 / (
     seeds**2 / (n_seeds - 1)

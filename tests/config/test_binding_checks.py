@@ -22,6 +22,26 @@ BAD = [
     text='experiment.patience = 3\n',
   ),
   Bad(
+    "--gin_bindings='FOLD=7': macro FOLD is the number of a fold, and there "
+    'are none. Bind N_FOLDS, too, e.g. N_FOLDS = 8.',
+    flags=['FOLD=7'],
+  ),
+  Bad(
+    'gin/x.gin:4: macro N_FOLDS holds one of 3 folds out. Bind FOLD, from 0 to '
+    '2, or try all: --folds=3, without N_FOLDS.',
+    text='N_FOLDS = 3\n',
+  ),
+  Bad(
+    "--gin_bindings='FOLD=3': macro FOLD must be from 0 to 2, since N_FOLDS is "
+    '3, not 3.',
+    flags=['N_FOLDS=3', 'FOLD=3'],
+  ),
+  Bad(
+    "--gin_bindings='experiment.n_folds=1': experiment.n_folds must be a whole "
+    'number of at least 2, or None, not 1.',
+    flags=['experiment.n_folds=1'],
+  ),
+  Bad(
     "--gin_bindings='experiment.patience=0': experiment.patience must be a "
     'whole number of at least 1, or None, not 0.',
     flags=['experiment.patience=0'],

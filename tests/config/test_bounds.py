@@ -127,7 +127,7 @@ def test_every_number_is_one_of_float32(name):
 def test_no_parameter_takes_what_cannot_be_computed_with(spec):
   for value in (10**50, 1e300, [1, HUGE], (1, HUGE)):
     with pytest.raises(specs.WrongValueError):
-      spec.normalised(value)
+      spec.normalize(value)
 
 
 def test_the_bounds_themselves_are_taken():

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.config import config_text
+from experiments.foundation.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,24 @@ from experiments.config import config_text
 def test_macros_are_resolved_where_they_are_macros(value, resolved):
   bindings = {'A': '1', 'B': '[%A, 2]', 'scope/C': '@relu'}
   assert config_text.resolve(value, bindings) == resolved
+
+
+@pytest.mark.parametrize(
+  ('bindings', 'message'),
+  [
+    ({'A': '%B', 'B': '%A'}, 'without an end'),
+    ({'A': '[%A]'}, 'without an end'),
+    (
+      {'A0': '1'} | {f'A{i}': f'[%A{i - 1}, %A{i - 1}]' for i in range(1, 50)},
+      'more than 16 million characters',
+    ),
+  ],
+)
+def test_macros_without_an_end_are_refused_at_once(bindings, message):
+  with pytest.raises(UserError, match=message):
+    config_text.resolve_all(bindings)
+  with pytest.raises(UserError, match=message):
+    config_text.resolve(f'%{list(bindings)[-1]}', bindings)
 
 
 def test_a_binding_is_a_line_and_an_import_has_none():

@@ -76,7 +76,8 @@ def test_every_value_that_the_framework_reads_is_there():
   fields = {
     field.name
     for kind in (
-      *(experiment.DataConfig, experiment.TextConfig, experiment.BucketConfig),
+      *(experiment.DataConfig, experiment.FoldConfig, experiment.TextConfig),
+      experiment.BucketConfig,
       *(experiment.ModelConfig, experiment.OptimizationConfig),
       *(experiment.EvaluationConfig, experiment.RunConfig),
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import gin
 from experiments.config import experiment, gin_config, schema
+from experiments.config.config_differences import find_differences
 from experiments.config.gin_values import render
 from experiments.foundation import paths
 from experiments.foundation.data_paths import is_data_path
@@ -76,6 +77,8 @@ DATASET = 'bbc_news'
 KEYS = ('text', 'label')
 TEXT_SEPARATOR = ' '
 SPLITS = ('train', 'test')
+N_FOLDS = None
+FOLD = None
 SPLIT_BY = None
 SKIP_BAD_ROWS = False
 DATA_DIR = None
@@ -131,11 +134,13 @@ experiment.best_direction = 'maximize'
 experiment.best_metric = None
 experiment.clip_grad_norm = %CLIP_GRAD_NORM
 experiment.ema_decay = %EMA_DECAY
+experiment.fold = %FOLD
 experiment.histograms = False
 experiment.init_from = None
 experiment.keep_checkpoints = 2
 experiment.lower_case = %LOWER_CASE
 experiment.model = %MODEL
+experiment.n_folds = %N_FOLDS
 experiment.n_steps = %N_STEPS
 experiment.patience = None
 experiment.projector = True
@@ -278,13 +283,13 @@ def test_a_model_of_ones_own_with_what_it_calls(checked):
 def test_names_each_difference():
   old = 'import a\n\nSEED = 1\nLEARNING_RATE = 0.01\n\nAdam.b1 = 0.9\n'
   new = 'SEED = 1\nLEARNING_RATE = 0.003\n\nSGD.clip_grad_norm = 1.0\n'
-  assert gin_config.differences(old, new) == [
+  assert find_differences(old, new) == [
     'LEARNING_RATE: 0.01 in the run directory, 0.003 now',
     'SGD.clip_grad_norm: not bound in the run directory, 1.0 now',
     'import a: there in the run directory, not bound now',
     'Adam.b1: 0.9 in the run directory, not bound now',
   ]
-  assert gin_config.differences(old, old) == []
+  assert find_differences(old, old) == []
 
 
 def test_a_parameter_that_came_later_has_its_default_in_older_texts():
@@ -292,8 +297,8 @@ def test_a_parameter_that_came_later_has_its_default_in_older_texts():
   new = 'SEED = 1\nX = {}\n\nexperiment.seed = %SEED\n' + (
     'experiment.text_separator = %X\n'
   )
-  assert gin_config.differences(old, new.format("' '")) == []
-  assert gin_config.differences(old, new.format("'|'")) == [
+  assert find_differences(old, new.format("' '")) == []
+  assert find_differences(old, new.format("'|'")) == [
     "X: not bound in the run directory, '|' now",
     'experiment.text_separator: not bound in the run directory, %X now',
   ]

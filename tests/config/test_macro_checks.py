@@ -48,6 +48,32 @@ BAD = [
     flags=['SEED=%SEED'],
   ),
   Bad(
+    'gin/x.gin:20: A16 is more than 100,000 values, with all that its macros '
+    'stand for.',
+    text='A0 = [1, 2]\n'
+    + ''.join(f'A{i} = [%A{i - 1}, %A{i - 1}]\n' for i in range(1, 40))
+    + 'SEED = %A39\n',
+  ),
+  Bad(
+    "--gin_bindings='LEARNING_RATE = {1: %BIG, 2: %BIG}': LEARNING_RATE is "
+    'more than 100,000 values, with all that its macros stand for.',
+    text=f'BIG = [{"1, " * 60_000}]\n',
+    flags=['LEARNING_RATE = {1: %BIG, 2: %BIG}'],
+  ),
+  Bad(
+    'gin/x.gin:4904: A4900 is a macro of a macro, and so on more than 100 '
+    'times. Bind it to its value.',
+    text='A0 = 1\n'
+    + ''.join(f'A{i} = %A{i - 1}\n' for i in range(1, 5000))
+    + 'SEED = %A4999\n',
+  ),
+  Bad(
+    'gin/x.gin:103: A99 is a macro of a macro, and so on more than 100 '
+    'times. Bind it to its value.',
+    text=''.join(f'A{i} = %A{i + 1}\n' for i in range(5000))
+    + 'A5000 = 1\nSEED = %A0\n',
+  ),
+  Bad(
     'gin/base.gin:<DATASET>: macro DATASET has no value yet. Bind it in '
     "your gin file, or with --gin_bindings='DATASET=…'.",
     files={'gin/x.gin': b"include 'base.gin'\n"},

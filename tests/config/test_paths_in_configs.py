@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.config import gin_config, schema
+from experiments.config.config_differences import find_differences
 from experiments.foundation import paths
 from experiments.foundation.errors import UserError
 from tests.fixtures.config_cases import ROOT
@@ -98,7 +99,7 @@ def test_an_older_run_directory_goes_on(tmp_path):
   new = check("DATA_DIR = 'data'").text
   old = new.replace(f"'{tmp_path}/data'", "'data'")
   assert old != new
-  assert gin_config.differences(old, new) == []
-  assert gin_config.differences(old.replace("'data'", "'other'"), new) == [
+  assert find_differences(old, new) == []
+  assert find_differences(old.replace("'data'", "'other'"), new) == [
     f"DATA_DIR: '{tmp_path}/other' in the run directory, '{tmp_path}/data' now"
   ]

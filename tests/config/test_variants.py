@@ -55,7 +55,7 @@ def accepted(name):
   found = []
   for value in [*LITERALS, *REFERENCES]:
     try:
-      found.append(spec.normalised(value) and value if spec else value)
+      found.append(spec.normalize(value) and value if spec else value)
     except specs.WrongValueError:
       continue
   return found or LITERALS

@@ -8,15 +8,22 @@ import json
 import os
 import pathlib
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 
-from experiments.datasets import file_import, file_layout, file_rows
+from experiments.datasets import (
+  file_import,
+  file_layout,
+  file_rows,
+  file_survey,
+)
 from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
 from experiments.foundation.errors import UserError
+from tests.fixtures import damages
 
 KEYS = ('text', 'label')
 ROWS = [
@@ -53,6 +60,13 @@ FORMATS: dict[str, str | bytes] = {
   'crlf.csv': as_csv(lineterminator='\r\n'),
   'mark.csv': b'\xef\xbb\xbf' + as_csv().encode(),
   'wide.csv': as_csv().encode('utf-16'),
+  'unmarked.csv': as_csv().encode('utf-16-le'),
+  'unmarked_big.csv': as_csv().encode('utf-16-be'),
+  'wider.csv': as_csv().encode('utf-32'),
+  'carriage.csv': as_csv(lineterminator='\r'),
+  'open_end.csv': as_csv().rstrip('\r\n'),
+  'members.csv.gz': gzip.compress(as_csv(ROWS[:30]).encode())
+  + gzip.compress(as_csv(ROWS[30:], header=None).encode()),
   'packed.csv.gz': gzip.compress(as_csv().encode()),
   'blank.csv': '\n' + as_csv() + '\n\n',
   'a.tsv': as_csv(delimiter='\t'),
@@ -109,6 +123,25 @@ def test_every_format_gives_the_same_rows(tmp_path, name):
   source = open_files(write(tmp_path / name, FORMATS[name]), tmp_path / 'cache')
   assert sorted(all_rows(source)) == sorted(ROWS)
   assert source.label_names == ('a', 'b')
+
+
+@pytest.mark.parametrize('name', FORMATS)
+def test_a_damaged_file_is_refused_or_read(tmp_path, name):
+  content = FORMATS[name]
+  content = content.encode() if isinstance(content, str) else content
+  options = ImportOptions(keys=KEYS)
+  messages = []
+  for damaged in damages.damage(content, 60):
+    path = write(tmp_path / name, damaged)
+    try:
+      layout = file_layout.find_layout(path, KEYS)
+      file_import.check_columns(path, layout, options)
+      file_survey.survey_rows(layout, options)
+    except UserError as error:
+      messages.append(str(error))
+  assert all(name in message for message in messages)
+  # What a damage makes of CSV is a text, too.
+  assert len(messages) >= 20 or not {*name.split('.')} & {'gz', 'parquet'}
 
 
 def test_fasttext_lines(tmp_path):
@@ -248,7 +281,7 @@ BAD_ROWS = [
     "no other row has the label 'z'",
   ),
   (('four', 'l' * 300), 'a label that is a text', "the label is '" + 'l' * 40),
-  (('caf\udce9', 'a'), 'not UTF-8', 'not UTF-8; it would be '),
+  (('caf\udce9', 'a'), 'not UTF-8', 'The file may be '),
 ]
 
 
@@ -281,14 +314,38 @@ def test_rows_that_will_not_do_can_be_left_out(tmp_path, caplog):
   assert [json.loads(line)['line'] for line in lines] == [2, 3, 4, 5, 6, 7]
 
 
-def nested() -> bytes:
+def columns_as_parquet(*columns: tuple[str, Any]) -> bytes:
   import pyarrow
   from pyarrow import parquet
 
   file = io.BytesIO()
-  rows = {'text': [['a'], ['b']], 'label': ['a', 'b']}
-  parquet.write_table(pyarrow.table(rows), file)
+  names, values = zip(*columns, strict=True)
+  table = pyarrow.Table.from_arrays(
+    [pyarrow.array(value) for value in values], names
+  )
+  parquet.write_table(table, file)
   return file.getvalue()
+
+
+def values_that_python_cannot_hold() -> dict[str, bytes]:
+  """Returns a file for each type of Arrow that can say more than Python."""
+  import pyarrow as pa
+
+  n = 2**62
+  columns = {
+    'timestamp': pa.array([n] * 4, pa.timestamp('us')),
+    'time_zone': pa.array([5] * 4, pa.timestamp('us', tz='../../etc/passwd')),
+    'duration': pa.array([n] * 4, pa.duration('s')),
+    'date64': pa.array([n] * 4, pa.int64()).view(pa.date64()),
+    'date32': pa.array([2**31 - 1] * 4, pa.int32()).view(pa.date32()),
+    'bytes': pa.array([b'\xff'] * 4).view(pa.string()),
+  }
+  return {
+    f'{name}.parquet': columns_as_parquet(
+      ('text', column), ('label', ['a', 'b'] * 2)
+    )
+    for name, column in columns.items()
+  }
 
 
 # What no data set can be made of: the content of a file, and what is said.
@@ -306,7 +363,34 @@ HOSTILE: list[tuple[str, str | bytes, str]] = [
   ('no.csv.gz', as_csv(), 'cannot be read'),
   ('cut.parquet', as_parquet()[:-100], 'cannot be read'),
   ('no.parquet', as_csv(), 'cannot be read'),
-  ('nested.parquet', nested(), "'text' is a list, expected a string"),
+  (
+    'nested.parquet',
+    columns_as_parquet(('text', [['a'], ['b']]), ('label', ['a', 'b'])),
+    "'text' is a list, expected a string",
+  ),
+  (
+    'twins.parquet',
+    columns_as_parquet(*[(key, ['a', 'b']) for key in ('text', *KEYS)]),
+    "two columns are called 'text'. Rename one.",
+  ),
+  *(
+    (name, content, f"{name}': cannot be read: ")
+    for name, content in values_that_python_cannot_hold().items()
+  ),
+  (
+    'latin_column.csv',
+    'texte,\udce9tiquette\n' + 'x,a\n' * 9,
+    "a column, '\\udce9tiquette', is not UTF-8. Convert the file: iconv -f",
+  ),
+  # Half of a character, which JSON can say, in each that is read of a row.
+  *(
+    (
+      f'half_{key}.jsonl',
+      f'{{"text": "a", "label": "b", "{key}": "\\ud800"}}\n' * 2,
+      'not UTF-8 (2)',
+    )
+    for key in KEYS
+  ),
   ('no.jsonl', '{"text": "a", "label": 1}\n{"text": ', ':2: not a JSON object'),
   ('deep.jsonl', '{"text": ' + '[' * 10**5, 'not a JSON object'),
   ('list.jsonl', '{"text": "a", "label": 1}\n[1]\n', 'expected a JSON object'),
@@ -318,7 +402,39 @@ HOSTILE: list[tuple[str, str | bytes, str]] = [
   ('no_label.txt', 'some text\n', 'no label (1)'),
   ('latin.csv', as_csv([('café', 'a')] * 9).encode('latin-1'), 'iconv -f '),
   ('utf16.csv', as_csv().encode('utf-16')[:-1], 'cannot be read'),
+  # One encoding for all rows, though some alone would fit another.
+  (
+    'shift.csv',
+    as_csv([('日本語の文', 'a'), ('漢字', 'b')] * 5).encode('shift-jis'),
+    'The file may be cp932. Convert it: iconv -f cp932 -t utf-8',
+  ),
   ('a.docx', 'x', 'its name must end in .csv, '),
+  # What is called .csv by mistake.
+  ('zip.csv', b'PK\x03\x04' + bytes(99), 'is a ZIP archive, or a workbook'),
+  ('packed.csv', gzip.compress(as_csv().encode()), 'is packed by gzip. Let '),
+  ('parquet.csv', as_parquet(), 'is a Parquet file. Let its name end in'),
+  ('excel.csv', b'\xd0\xcf\x11\xe0' + bytes(99), 'is a workbook of Excel'),
+  ('page.csv', '\n<!DOCTYPE html>\n<p>Sign in', 'is a page of HTML'),
+  ('lfs.csv', 'version https://git-lfs.github.com/spec/v1\n', 'git lfs pull'),
+  ('json.csv', json.dumps(as_objects()), 'is JSON. Let its name end in .json'),
+  ('sep.csv', 'sep=;\n' + as_csv(delimiter=';'), "'sep=;'. Remove that line"),
+  ('csv.json', as_csv(), 'not a JSON object in its first lines'),
+  # Ragged rows, quotes that are none, labels that are none.
+  ('ragged.csv', 'text,label\na\nb,c,d\n', '(2)) will not do'),
+  ('apostrophes.csv', "text,label\n'a, b',c\n" * 2, '3 columns, expected 2'),
+  ('numbers.csv', as_csv([(str(i), i / 7) for i in range(9)]), 'occurs once'),
+  ('blank.csv', 'text,label\n\xa0,a\n\t,b\n', 'no text (2)'),
+  ('unlabelled.csv', 'text,label\na,\nb,\n', 'no label (2)'),
+  ('essay.csv', 'text,label\n' + f'a,{"b" * 10**6}\n' * 2, 'that is a text'),
+  ('nan.jsonl', '{"text": "a", "label": NaN}\n' * 2, "'label' is a float"),
+  ('object.jsonl', '{"text": {}, "label": "a"}\n' * 2, "'text' is a dict"),
+  ('digits.jsonl', f'{{"text": {"9" * 5000}}}\n', 'not a JSON object'),
+  ('wrapped.json', json.dumps({'data': as_objects()}), "columns are 'data'"),
+  (
+    'many_columns.csv',
+    ','.join(['x' * 10**5] * 2 + [f'c{i}' for i in range(10**4)]) + '\n',
+    "has no column 'text'",
+  ),
 ]
 
 
@@ -331,8 +447,42 @@ def test_what_is_no_data_set_is_refused(tmp_path, name, content, message):
     open_files(path, tmp_path / 'cache')
   assert message in str(error.value)
   assert name.split('.')[0] in str(error.value)
-  assert len(str(error.value).splitlines()) <= 13
+  assert len(str(error.value).splitlines()) <= 14
+  assert len(str(error.value)) < 2500
   assert not list((tmp_path / 'cache' / 'files').glob('*-*/'))
+
+
+def test_groups_may_be_called_by_half_a_character(tmp_path):
+  rows = [
+    {'text': f'text {i}', 'label': 'ab'[i % 2], 'group': chr(0xD800 + i % 40)}
+    for i in range(400)
+  ]
+  path = write(tmp_path / 'a.jsonl', '\n'.join(map(json.dumps, rows)))
+  source = open_files(path, tmp_path / 'cache', split_by='group')
+  group_of = {row['text']: row['group'] for row in rows}
+  groups = [
+    {group_of[text] for text, _ in rows_of(source, split)}
+    for split in source.splits
+  ]
+  assert sum(map(len, groups)) == 40 == len(set.union(*groups))
+
+
+@pytest.mark.parametrize('ending', ['csv', 'parquet'])
+def test_columns_of_one_name_matter_where_they_are_read(tmp_path, ending):
+  names = (*KEYS, 'note', 'note')
+  rows = [(*row, 'x', 'y') for row in ROWS]
+  path = write(
+    tmp_path / f'a.{ending}',
+    as_csv(rows, header=names)
+    if ending == 'csv'
+    else columns_as_parquet(*zip(names, zip(*rows, strict=True), strict=True)),
+  )
+  source = open_files(path, tmp_path / 'cache')
+  assert sorted(all_rows(source)) == sorted(ROWS)
+  with pytest.raises(
+    UserError, match=r"two columns are called 'note'\. Rename"
+  ):
+    open_files(path, tmp_path / 'cache', split_by='note')
 
 
 def test_what_is_no_file_is_refused(tmp_path):
@@ -366,6 +516,37 @@ def test_a_line_without_an_end_is_refused_before_it_is_read(tmp_path):
   with pytest.raises(UserError, match=r':2: a line of 64 million characters'):
     open_files(path, tmp_path / 'cache')
   assert time.monotonic() - start < 60
+
+
+def read_array(path: pathlib.Path, text: str) -> list[file_rows.Row]:
+  layout = file_layout.find_layout(write(path, text), KEYS)
+  return list(file_rows.read_rows(layout, ''))
+
+
+@pytest.mark.parametrize('indent', [None, 0, 2])
+@pytest.mark.parametrize('separators', [(',', ':'), (' ,\n ', ' :\n')])
+def test_an_array_is_read_however_it_is_laid_out(tmp_path, indent, separators):
+  strings = ['', '}', ']},', '[{', 'a\n"b"', '\\', 'é\u2028']
+  values = [
+    {'text': text, 'label': 'a', 'more': [{'x': [each]}, {}, None, 1.5] * 20}
+    for text in strings
+    for each in strings
+  ]
+  text = json.dumps(values, indent=indent, separators=separators)
+  rows = read_array(tmp_path / 'a.json', text)
+  assert [row.values for row in rows] == values
+
+
+def test_reading_an_array_takes_time_by_its_length_alone(tmp_path):
+  """As one line, and as values of very many lines, which may end anywhere."""
+  start = time.monotonic()
+  objects = [
+    {'text': f'some text of row {i}', 'label': 'a'} for i in range(2**17)
+  ]
+  assert len(read_array(tmp_path / 'a.json', json.dumps(objects))) == 2**17
+  wide = [{'text': 'a', 'label': 'b'}, {'text': [{}] * 2**17, 'label': 'a'}]
+  assert len(read_array(tmp_path / 'b.json', json.dumps(wide, indent=1))) == 2
+  assert time.monotonic() - start < 20
 
 
 def test_thousands_of_classes(tmp_path):

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experiments.datasets import source, storage
+from experiments.datasets import known_datasets, source, storage
 from experiments.foundation.errors import UserError
 
 N_TRAIN = 100
@@ -321,6 +322,27 @@ def test_a_builder_that_does_wrong(tmp_path, name, members, message):
   assert found == message
 
 
+@pytest.mark.parametrize(
+  'name',
+  ['', '-1', '0', '1e3', '\x1b[2J', '\u202ex', '[1]', '%X', '@x', ' ', 'é'],
+)
+def test_what_can_be_no_name_is_told_as_such_though_tfds_is_asked_first(
+  data_dir, name, tmp_path
+):
+  import tensorflow_datasets  # noqa: F401  (whose builders are then looked at)
+
+  data = {
+    'name': name,
+    'keys': ('text', 'label'),
+    'splits': ('train', 'test'),
+    'data_dir': data_dir,
+    'text_separator': ' ',
+  }
+  assert known_datasets.recall(data, tmp_path) is None
+  message = message_of(source.open_source, **data)
+  assert message.startswith(f'DATASET is {name!r}; expected the name of a TFDS')
+
+
 CATALOG = 'All names: https://www.tensorflow.org/datasets/catalog/overview'
 CONFIGS = "Configs: 'daily', 'hourly'."
 
@@ -360,6 +382,46 @@ def test_bad_name(data_dir, name, message):
       assert found.endswith(rest)
     else:
       assert found == message
+
+
+@pytest.mark.parametrize(
+  ('name', 'hint'),
+  [
+    ('own', "There is a directory of such a name: bind DATASET = './own'."),
+    (
+      'reviews',
+      "There is a file of such a name: bind DATASET = 'reviews.csv'.",
+    ),
+    ('Reviws', "There is a file of such a name: bind DATASET = 'reviews.csv'."),
+    ('my-rows', "file of such a name: bind DATASET = 'my-rows.jsonl.gz'."),
+    ('my-rows.jsn', "file of such a name: bind DATASET = 'my-rows.jsonl.gz'."),
+    ('own/train', "file of such a name: bind DATASET = 'own/train.parquet'."),
+    ('book.xlsx', "The file 'book.xlsx' is here, but the name of a data file "),
+    ('hidden', None),
+    ('qqqqqqqqqq', None),
+    ('q' * 5000, None),
+    ('q\0', None),
+  ],
+)
+def test_a_file_of_such_a_name_is_meant(
+  data_dir, tmp_path, monkeypatch, name, hint
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'own').mkdir()
+  for path in (
+    *('reviews.csv', 'my-rows.jsonl.gz', 'own/train.parquet', 'book.xlsx'),
+    '.hidden.csv',
+  ):
+    (tmp_path / path).touch()
+  found = message_of(
+    source.open_source, name=name, keys=('text', 'label'), data_dir=data_dir
+  )
+  if hint is None:
+    assert 'such a name' not in found
+    assert 'is here' not in found
+  else:
+    assert hint in found
+    assert 'Did you mean' not in found
 
 
 @pytest.mark.parametrize(
@@ -540,6 +602,33 @@ def test_damaged_metadata(copy, name, content):
   assert reason.endswith(
     '\nDelete that directory; the next run prepares it again.'
   )
+
+
+@pytest.mark.parametrize(
+  'template',
+  ['{SPLIT}', '../{SPLIT}', 'd/{SPLIT}', '{DATASET}/../../{SPLIT}', '/{SPLIT}'],
+)
+def test_a_pattern_of_files_does_not_lead_out(copy, template):
+  """What is named so exists, is readable, and is not read."""
+  path = copy / 'dataset_info.json'
+  info = json.loads(path.read_text(encoding='utf-8'))
+  outside = template != '{SPLIT}'
+  for split in info['splits']:
+    split['shardLengths'] = [sum(map(int, split['shardLengths']))]
+    split['filepathTemplate'] = template.replace(
+      '/{SPLIT}', f'{copy.parent}/{{SPLIT}}', template == '/{SPLIT}'
+    )
+  path.write_text(json.dumps(info), encoding='utf-8')
+  for directory in (copy, copy.parent, copy / 'd'):
+    directory.mkdir(exist_ok=True)
+    for split in info['splits']:
+      (directory / split['name']).write_bytes(b'')
+  if outside:
+    assert message_of(toy, copy.parents[2]).endswith(
+      ' is not in it\nDelete that directory; the next run prepares it again.'
+    )
+  else:
+    assert toy(copy.parents[2]).n_examples['train'] == N_TRAIN
 
 
 def test_incomplete_directory(copy):

@@ -9,6 +9,8 @@ from tests.fixtures import same_run
 from tests.fixtures.live_launcher import ROOT
 from tests.fixtures.live_sweep import read_json
 
+pytestmark = pytest.mark.slow
+
 # Its sums are long enough to be divided among threads.
 CONFIG = """include 'tiny.gin'
 MODEL = @transformer_classifier

@@ -18,7 +18,7 @@ import pytest
 from experiments.rundir.checkpoints import Checkpoints
 from tests.fixtures import same_run
 from tests.fixtures.live_launcher import ROOT
-from tests.fixtures.torture import DISTURB
+from tests.fixtures.lives import DISTURB
 
 GO_ON = 'the same command goes on from the last checkpoint, if there is one.'
 

@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 from tests.fixtures.live_launcher import ROOT
 
 SENTENCES = {
@@ -15,6 +17,7 @@ SENTENCES = {
 }
 
 
+@pytest.mark.slow
 def test_plain_sentences_get_the_class_that_a_reader_would_give(
   launcher, tmp_path
 ):

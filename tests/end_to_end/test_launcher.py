@@ -52,7 +52,7 @@ REFUSED = [
   (
     ['--mode=trian'],
     'flag --mode=trian: value should be one of '
-    '<train|eval|predict|prepare|compare>. See --help.',
+    '<train|eval|predict|prepare|compare|audit|find_lr>. See --help.',
   ),
   (
     ['--gin_file=tiny.gin', '--gin_bindings', 'N_STEPS', '=', '10'],
@@ -70,7 +70,7 @@ REFUSED = [
   ),
   (
     ['--mode=prepare', '--gin_file=x'],
-    '--mode=prepare needs --source, e.g. --source=ag_news_csv.tar.gz',
+    '--mode=prepare needs --source, e.g. --source=reviews.csv',
   ),
   (
     ['--gin_file=x', '--input=y'],
@@ -79,7 +79,7 @@ REFUSED = [
   (
     ['--mode=compare', '--output_dir=x', '--gin_bindings=N_STEPS=1'],
     '--gin_bindings does not go with --mode=compare, only with --mode=train or '
-    'eval or predict or prepare.',
+    'eval or predict or prepare or audit or find_lr.',
   ),
   (
     ['--mode=eval', '--output_dir=x', '--dry_run'],

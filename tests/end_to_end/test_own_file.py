@@ -40,7 +40,7 @@ def test_it_trains_predicts_and_refuses_to_go_on_with_other_rows(
 ):
   done = launcher('--gin_file=own.gin', cwd=directory)
   assert done.returncode == 0, done.stderr
-  assert 'csv, delimiter ,, with header, utf-8' in done.stderr
+  assert 'csv, delimiter comma, with header, utf-8' in done.stderr
   run = directory / 'runs' / 'own' / 'default'
   assert json.loads((run / 'run.json').read_text())['labels'] == ['n', 'y']
   # From the root: it means the same in every directory.

@@ -107,8 +107,9 @@ def test_the_log_has_a_line_a_trial_and_stdout_the_table(swept):
   )
   _, _, head, *rows = stdout.splitlines()
   assert head.split() == [
-    *('LEARNING_RATE', 'seeds', 'accuracy', 'cross_entropy'),
-    *('expected_calibration_error', 'macro_f1', 'steps', 'status', 'seconds'),
+    *('LEARNING_RATE', 'seeds', 'accuracy', 'difference', 'p'),
+    *('cross_entropy', 'expected_calibration_error', 'macro_f1'),
+    *('steps', 'status', 'seconds'),
   ]
   means = {
     rate: statistics.mean(

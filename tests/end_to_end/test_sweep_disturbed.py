@@ -40,7 +40,7 @@ def test_trials_that_go_wrong_stop_no_other(launcher, tmp_path):
     'N_STEPS = 4\n'
   )
   (tmp_path / 'trials.yaml').write_text(
-    'sweep_a:\n  fragile.trouble: [error, kill, once, none]\n'
+    'sweep_a:\n  fragile.trouble: [error, kill, once, stop, none]\n'
     'sweep_b:\n  LEARNING_RATE: [1.0e+30]\n'
   )
   done = launcher(
@@ -59,12 +59,17 @@ def test_trials_that_go_wrong_stop_no_other(launcher, tmp_path):
     'error': ('failed', 2),
     'kill': ('failed', 2),
     'once': ('finished', 2),
+    'stop': ('interrupted', 1),
     'none': ('finished', 1),
     '1e+30': ('diverged', 1),
   }
   assert sweep['status'] == 'incomplete'
   for trial in sweep['trials'].values():
     path = tmp_path / 'sweep' / trial['directory']
+    if trial['status'] == 'interrupted':
+      # It was stopped before there was a run.
+      assert not (path / 'run.json').exists()
+      continue
     run = read_json(path / 'run.json')
     assert run['status'] == trial['status']
     # Those that fail before they have a run directory are known all the same.
@@ -79,6 +84,10 @@ def test_trials_that_go_wrong_stop_no_other(launcher, tmp_path):
   assert f'fragile.trouble=kill: {killed}' in lines
   log = (tmp_path / 'sweep/fragile.trouble=error/log.txt').read_text()
   assert log.count('RuntimeError: This model is broken.\n') == 2
+  assert (
+    "fragile.trouble='stop': a signal stopped it. The same command goes on "
+    'with it.\n'
+  ) in done.stderr
   assert 'Traceback' not in done.stderr
 
 
@@ -223,3 +232,62 @@ def test_no_worker_outlives_its_parent_while_it_imports(launcher, tmp_path):
   os.kill(process.pid, signal.SIGKILL)
   process.communicate()
   assert_gone(pids)
+
+
+_DRAWN = (
+  "--sweep=LEARNING_RATE={'uniform': [0.001, 0.1]}",
+  *('--search=random', '--trials=2'),
+)
+# What is damaged while a sweep runs, the sweep, its exit status, and how many
+# trials are done in spite of it; None: one may be or not.
+DAMAGES = {
+  'run.json of a trial': ('*/run.json', (SEEDS,), 1, 1),
+  'sweep.json': ('sweep.json', (SEEDS,), 0, 2),
+  'study.journal': ('study.journal', _DRAWN, 2, None),
+}
+
+
+@pytest.mark.parametrize(
+  'damage',
+  [
+    damage if 'run' in damage else pytest.param(damage, marks=pytest.mark.slow)
+    for damage in DAMAGES
+  ],
+)
+def test_what_is_damaged_while_a_sweep_runs_costs_nothing_else(
+  damage, launcher, tmp_path
+):
+  pattern, sweep, status, n_done = DAMAGES[damage]
+  directory = tmp_path / 'sweep'
+  arguments = (
+    *sweep,
+    *(
+      '--gin_bindings=N_STEPS=6000',
+      '--gin_bindings=N_STEPS_PER_CHECKPOINT=500',
+    ),
+    f'--output_dir={directory}',
+  )
+  process = start(launcher, *arguments)
+  wait_for(lambda: list(directory.glob('*/checkpoints/step_*')))
+  [path] = directory.glob(pattern)
+  path.write_text('{')
+  stderr = process.communicate(timeout=200)[1]
+  assert process.returncode == status, stderr
+  assert 'Traceback' not in stderr
+  assert stderr.count(f'{path}') == (status > 0)
+  state = read_json(directory / 'sweep.json')
+  statuses = [trial['status'] for trial in state['trials'].values()]
+  assert state['status'] == ['finished', 'incomplete', 'interrupted'][status]
+  assert n_done in (None, statuses.count('finished'))
+  assert set(statuses) <= {'finished', 'failed', 'interrupted'}
+  if status == 0:
+    return
+  for run in directory.glob('*/run.json'):
+    if run != path:
+      assert read_json(run)['status'] in ('finished', 'interrupted')
+  # As the message says.
+  path.unlink()
+  again = launcher('--gin_file=tiny.gin', *arguments)
+  assert again.returncode == 0, again.stderr
+  state = read_json(directory / 'sweep.json')
+  assert {trial['status'] for trial in state['trials'].values()} == {'finished'}

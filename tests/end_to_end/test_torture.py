@@ -9,7 +9,7 @@ import pytest
 
 from experiments.reporting import tensorboard
 from experiments.rundir.checkpoints import Checkpoints
-from tests.fixtures import same_run, torture
+from tests.fixtures import lives, same_run, torture
 from tests.fixtures.live_tensorboard import LiveTensorBoard
 
 
@@ -42,8 +42,8 @@ WATCHED: list[dict[str, Any]] = [
 @pytest.mark.timeout(1200)
 def test_a_tensorboard_that_looks_on_shows_nothing_twice(tmp_path):
   """Both of its readers, over HTTP, while the run is killed and goes on."""
-  case = next(iter(torture.CASES))
-  expected = torture.undisturbed(tmp_path / 'undisturbed', case)
+  case = next(iter(lives.CASES))
+  expected = lives.undisturbed(tmp_path / 'undisturbed', case)
   (tmp_path / 'life').mkdir()
   with contextlib.ExitStack() as stack:
     boards = [
@@ -52,7 +52,7 @@ def test_a_tensorboard_that_looks_on_shows_nothing_twice(tmp_path):
       )
       for load_fast in (True, False)
     ]
-    life = torture.live(
+    life = lives.live(
       tmp_path / 'life' / 'watched',
       case,
       expected,

@@ -10,6 +10,24 @@ import pytest
 
 from tests.fixtures.config_cases import ROOT
 
+# What prints, and when.
+LOUD = """import atexit, ctypes, os, jax
+from trax import layers as tl
+print('at import')
+atexit.register(print, 'at the end')
+
+
+def say(x):
+  print('at tracing')
+  os.write(1, b'at fd\\n')
+  ctypes.CDLL(None).puts(b'at C')
+  jax.debug.print('at running')
+  return x
+
+
+SAY = tl.Fn('Say', say)
+"""
+
 
 def blocks(page):
   """Returns the files that a page shows, by name; later parts are added."""
@@ -79,8 +97,18 @@ def test_the_documented_example_trains_and_predicts(launcher, example):
     'run/config.gin:1: the config of a run directory is to import my_models, '
     'which can run any code. If you trust it, add --allow_import=my_models'
   )
+  # The same model, which has much to say.
+  module = example / 'my_models.py'
+  quiet = module.read_text()
+  loud = LOUD + quiet.replace(
+    '  return tl.Serial(\n', "  print('at making')\n  return tl.Serial(SAY,\n"
+  )
+  assert loud.count('SAY,') == 1
+  module.write_text(loud)
   done = start(launcher, example, *predict, '--allow_import=my_models')
   assert done.returncode == 0, done.stderr
+  for when in ('import', 'making', 'tracing', 'running', 'the end', 'C', 'fd'):
+    assert f'at {when}\n' in done.stderr
   (line,) = done.stdout.splitlines()
   assert sum(json.loads(line)['probabilities'].values()) == pytest.approx(
     1, abs=1e-3

@@ -27,7 +27,7 @@ def classifier():
   model = SumModel()
   return inference.Classifier(
     model,
-    forward=inference.compiled_forward(model),
+    forward=inference.compile_forward(model),
     weights=np.float32(2),
     state=(),
     boundaries=[2, 5],

@@ -35,7 +35,7 @@ class MeanModel:
 def classifier(model, boundary=40):
   return inference.Classifier(
     model,
-    forward=inference.compiled_forward(model),
+    forward=inference.compile_forward(model),
     weights=(),
     state=(),
     boundaries=[boundary],

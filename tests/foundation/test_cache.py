@@ -90,6 +90,10 @@ def damage_empty_the_manifest(path):
   (path / 'manifest.json').write_bytes(b'')
 
 
+def damage_nest_the_manifest_too_deeply(path):
+  (path / 'manifest.json').write_text('[' * 200_000)
+
+
 def damage_change_the_manifest(path):
   manifest = json.loads((path / 'manifest.json').read_bytes())
   manifest['files'] = [1]
@@ -110,6 +114,7 @@ def damage_remove_the_manifest(path):
     damage_flip,
     damage_truncate,
     damage_empty_the_manifest,
+    damage_nest_the_manifest_too_deeply,
     damage_change_the_manifest,
     damage_remove_a_file,
     damage_remove_the_manifest,
@@ -127,17 +132,21 @@ def test_a_damaged_entry_is_built_again_and_said_so(entry, damage, caplog):
   assert cache.open_entry(entry) == {'n': 3}
 
 
-def test_every_block_of_a_large_file_is_checked(tmp_path, monkeypatch):
-  monkeypatch.setattr(cache, '_BLOCK_BYTES', 10)
+def test_every_block_of_a_large_file_is_checked(tmp_path):
+  block = 2**24
+
+  def build(aside):
+    (aside / 'content').write_bytes(bytes(2 * block + 5))
+    return {'n': 3}
+
   path = tmp_path / 'entry'
-  cache.open_or_build(path, build=build_content, what='a thing')
-  whole = (path / 'content').read_bytes()
-  for block in range(100):
-    content = bytearray(whole)
-    content[10 * block + block % 10] ^= 1
-    (path / 'content').write_bytes(content)
-    assert cache.open_entry(path) is None
-  (path / 'content').write_bytes(whole)
+  cache.open_or_build(path, build=build, what='a thing')
+  for place in (0, block - 1, block, 2 * block - 1, 2 * block, 2 * block + 4):
+    for byte, expected in ((b'\1', None), (b'\0', {'n': 3})):
+      with (path / 'content').open('r+b') as file:
+        file.seek(place)
+        file.write(byte)
+      assert cache.open_entry(path) == expected
   assert cache.open_entry(path) == {'n': 3}
 
 

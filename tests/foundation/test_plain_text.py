@@ -50,7 +50,7 @@ def test_lines_stay():
 
 
 def test_a_long_name_keeps_both_ends():
-  assert plain_text.shortened('x' * 24) == 'x' * 24
-  assert plain_text.shortened('comp.os.ms-windows.miscellaneous') == (
+  assert plain_text.shorten_name('x' * 24) == 'x' * 24
+  assert plain_text.shorten_name('comp.os.ms-windows.miscellaneous') == (
     'comp.os.ms-w…scellaneous'
   )

@@ -14,6 +14,7 @@ WITHOUT = """
 import ctypes, os
 for name in ('sched_getaffinity', 'sched_setaffinity'):
   delattr(os, name)
+os.process_cpu_count = os.cpu_count
 
 class CDLL(ctypes.CDLL):
   def __getattr__(self, name):
@@ -83,8 +84,9 @@ def test_a_process_ends_with_its_parent_without_prctl():
 
 
 def test_windows_is_refused_in_a_line(tmp_path):
+  # shutil would look for what only a Python on Windows has.
   (tmp_path / 'sitecustomize.py').write_text(
-    "import sys\nsys.platform = 'win32'\nsys.modules['fcntl'] = None\n"
+    "import shutil, sys\nsys.platform = 'win32'\nsys.modules['fcntl'] = None\n"
   )
   done = subprocess.run(
     [sys.executable, str(ROOT / 'launcher.py'), '--gin_file=x.gin'],

@@ -210,6 +210,23 @@ def test_a_row_that_cannot_be_classified_is_answered_in_its_place(
       'TEXT_SEPARATOR, SKIP_BAD_ROWS, DATA_DIR can be given another value, to '
       'ask about other data.',
     ),
+    # What a run refuses as without effect is no question either.
+    (
+      {'gin_bindings': ["TEXT_SEPARATOR = '|'"]},
+      '--gin_bindings="TEXT_SEPARATOR = \'|\'": TEXT_SEPARATOR has no effect: '
+      "KEYS = ('text', 'label') names one text. It stands between several.",
+    ),
+    (
+      {'gin_bindings': ['SKIP_BAD_ROWS = True']},
+      "--gin_bindings='SKIP_BAD_ROWS = True': SKIP_BAD_ROWS has no effect: "
+      "DATASET = 'bbc_news' names a data set of TFDS, which is taken as it is. "
+      'It is for a path of your own data.',
+    ),
+    (
+      {'gin_bindings': ["DATASET = './x.csv'", "DATA_DIR = '/d'"]},
+      '--gin_bindings="DATA_DIR = \'/d\'": DATA_DIR has no effect: DATASET = '
+      "'{cwd}/x.csv' is data of your own, which is kept in the cache.",
+    ),
     (
       {'split': 'tset'},
       "--split: 'tset': Unknown split 'tset'. Should be one of ['train', "
@@ -226,7 +243,7 @@ def test_a_row_that_cannot_be_classified_is_answered_in_its_place(
     ),
     (
       {'gin_bindings': ["DATASET = './x.csv'", "KEYS = ('txet', 'label')"]},
-      'KEYS: x.csv (csv, delimiter ,, with header, utf-8) has no column '
+      'KEYS: x.csv (csv, delimiter comma, with header, utf-8) has no column '
       "'txet'. Its columns are 'text', 'label'. Did you mean 'text'?\nIf its "
       "first row is no header, number the columns: KEYS = ('1', '2') up to "
       "'2'.",

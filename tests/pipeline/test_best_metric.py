@@ -6,7 +6,6 @@ from experiments.config import experiment, gin_config
 from experiments.foundation.errors import UserError
 from experiments.pipeline import runs
 from experiments.rundir import metric_log, run_dir
-from experiments.sweeps import sweep_objective, sweep_settings
 from experiments.training.context import RunContext
 
 SPLITS = "SPLITS = ('train[:80%]', 'train[80%:]', 'test')"
@@ -53,7 +52,7 @@ def test_by_another_name_the_same_is_chosen(
     path = tmp_path / name.replace('/', '_')
     runs.train(resolve(name, direction), path, context=RunContext())
   path, other = (tmp_path / x.replace('/', '_') for x in (metric, same_as))
-  found = records(path, metric_log.sampled_name(metric))
+  found = records(path, metric_log.name_sampled(metric))
   assert len(found) == 5
   assert found == pytest.approx(records(other, same_as))
   name = 'model.weights.npy.gz'
@@ -104,10 +103,3 @@ def test_what_would_choose_badly_is_refused(
     )
   assert str(error.value) == message
   assert not (tmp_path / 'run').exists()
-
-
-def test_a_search_may_go_by_what_chooses_the_best(place):
-  settings = sweep_settings.Settings(objective='macro_f1')
-  sweep_objective.check(resolve('macro_f1').config, settings)
-  with pytest.raises(UserError, match=r"best_metric = 'macro_f1'"):
-    sweep_objective.check(resolve('auroc').config, settings)

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.config import experiment, gin_config
 from experiments.foundation.errors import UserError
-from experiments.pipeline import more_steps, runs
+from experiments.pipeline import loops, more_steps, runs
 from experiments.rundir import run_dir
 from experiments.rundir.checkpoints import Checkpoint, Checkpoints
 from experiments.training.context import RunContext
@@ -110,7 +110,7 @@ def test_killed_at_its_second_start_it_is_either_run(
       if name == 'prepare':
         patch.setattr(run_dir.RunDir, 'store_vocabulary', killed)
       else:
-        patch.setattr(runs, '_train_and_evaluate', killed)
+        patch.setattr(loops, 'make_loop', killed)
       with pytest.raises(_Stop):
         train(12, (), path)
     if name == 'prepare':

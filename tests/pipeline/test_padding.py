@@ -75,7 +75,7 @@ def classifier_of(resolved, model):
   """Returns a classifier of a model that has its weights."""
   return inference.Classifier(
     model,
-    forward=inference.compiled_forward(model),
+    forward=inference.compile_forward(model),
     weights=model.weights,
     state=model.state,
     **resolved.buckets.as_arguments(),
@@ -184,7 +184,7 @@ def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(resolve, tmp_path):
   source = Named(('a', 'b', 'c'))
   loop = loops.make_loop(
     resolved,
-    data=Data(source, source, tokens, tokens, tokens, np.zeros(0, 'S16')),  # type: ignore[arg-type]
+    data=Data(source, source, *[tokens] * 3, *[np.zeros(0, 'S16')] * 2),  # type: ignore[arg-type]
     models=Models(resolved, n_classes=N_CLASSES),
     directory=run_dir.RunDir(tmp_path),
     start=None,

@@ -56,6 +56,8 @@ SECOND: dict[str, tuple[str, tuple[str, ...]]] = {
   'experiment.split_by': ("'author'", ()),
   'experiment.skip_bad_rows': ('True', ()),
   'experiment.splits': ("('train[:50%]', 'test')", ()),
+  'experiment.n_folds': ('3', ('N_FOLDS = 2', 'FOLD = 0')),
+  'experiment.fold': ('1', ('N_FOLDS = 2', 'FOLD = 0')),
   'experiment.vocab_size': ('900', ()),
   'experiment.model': ('@max_embedding', ()),
   'experiment.n_steps': ('3', ()),

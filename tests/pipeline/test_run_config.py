@@ -103,7 +103,7 @@ def _unneeded():
   return [
     name
     for name in configurables.names()
-    if not name.startswith(run_config._HARMLESS)
+    if not name.startswith(run_config.HARMLESS)
   ]
 
 

@@ -155,20 +155,25 @@ def test_results_are_on_stdout(trained):
   assert max(map(len, lines[1:])) <= 80
 
 
-def test_stderr_of_a_first_run_holds_our_lines_only(trained):
+def test_stderr_of_a_first_run_holds_our_lines_only(trained, token_counts):
   """From preparing the data to the report: no library has a word in it."""
   _, _, stderr = trained
+  n = {split: len(counts) for split, counts in token_counts.items()}
+  n_long = {
+    split: sum(count > 1200 for count in counts)
+    for split, counts in token_counts.items()
+  }
   ours = (
     'Preparing bbc_news in ',
     'Vocabulary of ',
-    'Tokenizing the 1701 texts of ',
-    'Tokenized 1701 texts of ',
-    'Tokenizing the 426 texts of ',
-    'Tokenized 426 texts of ',
-    '274 of 1701 train examples are outside of the length limits',
-    '67 of 426 test examples are outside of the length limits',
+    f'Tokenizing the {n["train"]} texts of ',
+    f'Tokenized {n["train"]} texts of ',
+    f'Tokenizing the {n["test"]} texts of ',
+    f'Tokenized {n["test"]} texts of ',
+    f'{n_long["train"]} of {n["train"]} train examples are outside of ',
+    f'{n_long["test"]} of {n["test"]} test examples are outside of ',
     *(f'step {step} of 30, ' for step in range(1, 31)),
-    '67 test examples are too long and left out',
+    f'{n_long["test"]} test examples are too long and left out',
     # It counts padding, of which short texts have up to 600 tokens.
     'Answers to short texts are not to be trusted: of 64 texts cut to 8 tokens',
   )

@@ -149,7 +149,7 @@ def test_tensorboard_reads_the_same_numbers_whatever_their_bytes(
 ):
   rows = np.array(values[: len(values) // 2 * 2], np.float32).reshape(-1, 2)
   path = tmp_path_factory.mktemp('tensor') / 'x.tensor'
-  path.write_bytes(projector._tensor(rows))
+  path.write_bytes(projector.encode_tensor(rows))
   found = read_by_tensorboard(path, rows.shape)
   assert found.dtype == np.float32
   np.testing.assert_array_equal(found, rows)

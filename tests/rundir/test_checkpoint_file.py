@@ -283,7 +283,7 @@ def test_damages_at_random_are_refused_or_read(saved):
     except DamagedError:
       continue
     assert loaded.step == 3
-    loop_state.evaluated_leaves(loaded)
+    loop_state.find_leaves(loaded)
 
 
 def test_more_than_is_read_is_not_written(saved):

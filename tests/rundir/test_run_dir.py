@@ -148,3 +148,34 @@ def test_a_number_of_threads_that_cannot_be_is_refused(value, tmp_path):
   (tmp_path / 'run.json').write_text(json.dumps(content), encoding='utf-8')
   with pytest.raises(UserError, match=r'run\.json is damaged .*n_threads'):
     _ = directory.n_threads
+
+
+def test_names_every_directory_that_a_run_has(tmp_path):
+  """Those called by their split, and evaluations on other data, too."""
+  directory = run_dir.RunDir(tmp_path)
+  directory.write_run(
+    splits={
+      'train': 'train[:80%]',
+      'test': 'train[80%:]',
+      'validation': 'report',
+    }
+  )
+  left = [
+    directory.events('train[80%..]').file('events.out.tfevents.1.x'),
+    directory.events('report,exact').file('events.out.tfevents.1.x'),
+    directory.evaluation_of('mail, all').file('evaluation.json'),
+    directory.evaluation_of('mail, all').directory('report').file('a.csv'),
+  ]
+  for file in left:
+    file.parent.make()
+    (file.parent.path / f'.{file.name}.0123abcd.tmp').write_text('')
+  other = tmp_path / 'notes' / '.events.out.tfevents.1.x.0123abcd.tmp'
+  other.parent.mkdir()
+  other.write_text('')
+  with directory.locked():
+    pass
+  assert list(tmp_path.rglob('*.tmp')) == [other]
+  os.rename(tmp_path / 'train[80%..]', tmp_path / 'elsewhere')
+  (tmp_path / 'train[80%..]').symlink_to('elsewhere')
+  with pytest.raises(UserError, match='is a symbolic link'):
+    directory.check_kinds()

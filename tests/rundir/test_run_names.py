@@ -203,7 +203,7 @@ def test_a_plain_word_is_a_reference_where_gin_wants_one():
   def accepts(spec):
     for value in (reference, [reference]):
       try:
-        spec.normalised(value)
+        spec.normalize(value)
         return True
       except specs.WrongValueError:
         pass

@@ -58,6 +58,7 @@ RUN = {
   'vocabulary': '0' * 64,
   'n_threads': 2,
   'metrics': METRICS,
+  'validation_metrics': METRICS,
   'host': 'here',
   'python': '3.11.7',
   'versions': {'trax': '1.4.1'},

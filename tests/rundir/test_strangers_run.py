@@ -32,7 +32,7 @@ def _own_names():
   things = [
     *vars(directory).values(),
     *(directory.events(split) for split in ('train', 'eval', 'test')),
-    *map(directory.root.file, run_dir._VOCABULARIES.values()),
+    *map(directory.root.file, run_dir.VOCABULARIES.values()),
     directory.root.directory('plugins'),
   ]
   paths = {x.path for x in things if isinstance(x, Directory | File)}
@@ -187,7 +187,7 @@ def test_the_names_are_all_that_a_run_has(trained, launcher):
   del launcher
   written = [
     (directory.path, names)
-    for directory, names in run_dir.RunDir(trained[0])._written()
+    for directory, names in run_dir.RunDir(trained[0]).walk()
   ]
   for path in trained[0].rglob('*'):
     if path.is_file():
@@ -199,6 +199,7 @@ def test_the_names_are_all_that_a_run_has(trained, launcher):
 
 
 OPTIONAL = {
+  'evaluations',
   'log.txt',
   'vocabulary.words',
   'vocabulary.sentencepiece.model',

@@ -1,8 +1,11 @@
 """Where trials run: shares of this machine, and a Ray cluster of two nodes."""
 
+import collections
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +14,8 @@ import types
 import pytest
 
 from experiments.sweeps.executors import local
+from tests.fixtures import same_run
+from tests.fixtures.live_launcher import ROOT
 
 
 @pytest.mark.parametrize(
@@ -26,23 +31,19 @@ from experiments.sweeps.executors import local
 )
 def test_cores_are_shared_out(n_cores, jobs, expected):
   cores = list(range(n_cores))
-  assert [local._share(cores, i, jobs) for i in range(jobs)] == expected
+  assert [local.share_cores(cores, i, jobs) for i in range(jobs)] == expected
 
 
-def executor_with(*workers):
-  """A local executor of workers that are no processes.
-
-  Args:
-    *workers: the structures that each has compiled, and whether it is free.
-  """
-  executor = local.LocalExecutor.__new__(local.LocalExecutor)
-  executor._workers = [
-    types.SimpleNamespace(  # type: ignore[misc]
-      structures=[*structures], task=None if is_free else 'task', is_ready=True
+def workers_with(*workers):
+  """Returns workers by what each has compiled, and whether it is free."""
+  return [
+    types.SimpleNamespace(
+      structures=collections.deque(structures),
+      task=None if is_free else 'task',
+      is_ready=True,
     )
     for structures, is_free in workers
   ]
-  return executor
 
 
 @pytest.mark.parametrize(
@@ -61,21 +62,21 @@ def executor_with(*workers):
   ],
 )
 def test_a_worker_takes_what_it_has_compiled(workers, waiting, expected):
-  assert executor_with(*workers).choose(waiting) == expected
+  assert local.choose_task(workers_with(*workers), waiting) == expected
 
 
 def test_a_task_goes_to_the_worker_that_has_compiled_it():
-  executor = executor_with(('a', True), ('b', True), ('c', False))
-  assert executor._free('b') is executor._workers[1]
-  assert executor._free('c') is executor._workers[0]
+  workers = workers_with(('a', True), ('b', True), ('c', False))
+  assert local.choose_worker(workers, 'b') is workers[1]
+  assert local.choose_worker(workers, 'c') is workers[0]
 
 
 def test_gpus_are_shared_out_and_not_grabbed(monkeypatch):
   monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '3,5')
   monkeypatch.delenv('XLA_PYTHON_CLIENT_MEM_FRACTION', raising=False)
   monkeypatch.delenv('XLA_PYTHON_CLIENT_PREALLOCATE', raising=False)
-  gpus = local._gpus()
-  environments = [local._environment(gpus, i) for i in range(3)]
+  gpus = local.visible_gpus()
+  environments = [local.worker_environment(gpus, i) for i in range(3)]
   assert [e['CUDA_VISIBLE_DEVICES'] for e in environments] == ['3', '5', '3']
   assert environments[0]['XLA_PYTHON_CLIENT_PREALLOCATE'] == 'false'
 
@@ -83,7 +84,7 @@ def test_gpus_are_shared_out_and_not_grabbed(monkeypatch):
 def test_what_the_user_says_of_gpu_memory_stands(monkeypatch):
   monkeypatch.setenv('CUDA_VISIBLE_DEVICES', '')
   monkeypatch.setenv('XLA_PYTHON_CLIENT_MEM_FRACTION', '.4')
-  assert local._environment(local._gpus(), 0) == {}
+  assert local.worker_environment(local.visible_gpus(), 0) == {}
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_as_many_trials_as_the_cluster_has_room_for(needs, expected):
   from experiments.sweeps.executors import ray
 
   there = {'CPU': 6.0, 'GPU': 2.0, 'memory': 8.0 * 2**30, 'fast_disk': 3.0}
-  assert ray._room(there, needs) == expected
+  assert ray.count_room(there, needs) == expected
 
 
 def test_ray_that_is_not_installed_is_explained(launcher, tmp_path):
@@ -169,13 +170,44 @@ cluster = Cluster(
   head_node_args={**node, 'include_dashboard': False},
 )
 print(cluster.address, flush=True)
-sys.stdin.readline()
-second = cluster.add_node(**node)
-sys.stdin.readline()
-cluster.remove_node(second, allow_graceful=False)
-sys.stdin.readline()
+while command := sys.stdin.readline():
+  if command == 'add\\n':
+    second = cluster.add_node(**node)
+  else:
+    cluster.remove_node(second, allow_graceful=False)
 cluster.shutdown()
 """
+
+
+@contextlib.contextmanager
+def cluster_of_ray(env):
+  """Starts a Ray cluster of one node.
+
+  Args:
+    env: its environment.
+
+  Yields:
+    Its address, and a stream that takes 'add' and then 'kill', of a second
+    node, a line each.
+  """
+  pytest.importorskip('ray')
+  process = subprocess.Popen(
+    [sys.executable, '-c', _CLUSTER],
+    stdin=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.DEVNULL,
+    env=env,
+    text=True,
+    bufsize=1,
+  )
+  assert process.stdin is not None
+  assert process.stdout is not None
+  try:
+    yield process.stdout.readline().strip(), process.stdin
+  finally:
+    process.stdin.close()
+    process.wait(timeout=60)
+    process.stdout.close()
 
 
 def running(directory):
@@ -191,27 +223,13 @@ def running(directory):
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
-  pytest.importorskip('ray')
-  from tests.fixtures import same_run
-
   environment = {**launcher.env, 'RAY_USAGE_STATS_ENABLED': '0'}
-  cluster = subprocess.Popen(
-    [sys.executable, '-c', _CLUSTER],
-    stdin=subprocess.PIPE,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.DEVNULL,
-    env=environment,
-    text=True,
+  directory = tmp_path / 'sweep'
+  long = (
+    '--gin_bindings=N_STEPS=15000',
+    '--gin_bindings=N_STEPS_PER_CHECKPOINT=500',
   )
-  assert cluster.stdin is not None
-  assert cluster.stdout is not None
-  try:
-    address = cluster.stdout.readline().strip()
-    directory = tmp_path / 'sweep'
-    long = (
-      '--gin_bindings=N_STEPS=15000',
-      '--gin_bindings=N_STEPS_PER_CHECKPOINT=500',
-    )
+  with cluster_of_ray(environment) as (address, commands):
     sweep = subprocess.Popen(
       launcher.command(
         *('--gin_file=tiny.gin', *long, '--sweep=SEED=[0, 1, 2]'),
@@ -227,21 +245,15 @@ def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
       stderr=subprocess.PIPE,
       text=True,
     )
-    for n_running in (1, 2):
+    for n_running, command in ((1, 'add'), (2, 'kill')):
       end = time.monotonic() + 300
       while len(running(directory)) < n_running:
         assert sweep.poll() is None, sweep.communicate()
         assert time.monotonic() < end
         time.sleep(0.05)
       assert len(running(directory)) == n_running
-      # First adds a node, then kills it.
-      cluster.stdin.write('\n')
-      cluster.stdin.flush()
+      commands.write(f'{command}\n')
     stdout, stderr = sweep.communicate(timeout=400)
-  finally:
-    cluster.stdin.close()
-    cluster.wait(timeout=60)
-    cluster.stdout.close()
   assert sweep.returncode == 0, stderr
   state = json.loads((directory / 'sweep.json').read_text())
   attempts = [t['attempts'] for t in state['trials'].values()]
@@ -258,6 +270,72 @@ def test_a_sweep_survives_the_death_of_a_node(launcher, tmp_path):
   )
   assert alone.returncode == 0, alone.stderr
   assert same_run.differences(directory / name, tmp_path / 'alone') == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_signal_interrupts_a_trial_on_ray_as_it_does_here(launcher, tmp_path):
+  environment = {
+    **launcher.env,
+    'RAY_USAGE_STATS_ENABLED': '0',
+    'PYTHONPATH': str(ROOT / 'tests' / 'fixtures' / 'disturb'),
+  }
+  (tmp_path / 'marks').mkdir()
+  (tmp_path / 'fragile.gin').write_text(
+    f"import sweep_models\ninclude '{launcher.cwd}/tiny.gin'\n"
+    f"MODEL = @fragile\nfragile.marks = '{tmp_path}/marks'\nN_STEPS = 15000\n"
+    'N_STEPS_PER_CHECKPOINT = 500\n'
+  )
+  directory = tmp_path / 'sweep'
+  with cluster_of_ray(environment) as (address, _):
+    command = launcher.command(
+      f'--gin_file={tmp_path}/fragile.gin',
+      "--sweep=fragile.trouble=['stop', 'none', 'error']",
+      *('--executor=ray', f'--ray_address={address}', '--jobs=1'),
+      f'--output_dir={directory}',
+    )
+
+    def started():
+      return subprocess.Popen(
+        command,
+        cwd=launcher.cwd,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+      )
+
+    def found():
+      state = json.loads((directory / 'sweep.json').read_text())
+      return [(t['status'], t['attempts']) for t in state['trials'].values()]
+
+    def training(sweep):
+      end = time.monotonic() + 200
+      while not (trials := running(directory)):
+        assert sweep.poll() is None, sweep.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+      return trials[0]
+
+    # The first trial is stopped before its run has begun.
+    sweep = started()
+    second = training(sweep)
+    sweep.send_signal(signal.SIGTERM)
+    stderr = sweep.communicate(timeout=60)[1]
+    assert sweep.returncode == 143, stderr
+    assert 'ray.exceptions' not in stderr
+    assert found() == [('interrupted', 1), ('interrupted', 1), ('waiting', 0)]
+    record = json.loads((second / 'run.json').read_text())
+    assert record['status'] == 'interrupted'
+    assert record['steps'] >= 500
+    sweep = started()
+    # Who holds the lock of the run trains it.
+    pid = int((training(sweep) / '.lock').read_text().split()[0])
+    os.kill(pid, signal.SIGTERM)
+    stderr = sweep.communicate(timeout=200)[1]
+  assert sweep.returncode == 1
+  assert stderr.count('a signal stopped it. The same command goes on') == 1
+  assert found() == [('interrupted', 2), ('finished', 2), ('failed', 2)]
 
 
 def test_workers_keep_to_their_cores(launcher, tmp_path):

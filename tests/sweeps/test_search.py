@@ -5,12 +5,13 @@ import json
 import math
 import random
 import re
+from typing import Any
 
 import pytest
 
 from experiments.config import gin_config
 from experiments.foundation.errors import UserError
-from experiments.rundir import run_names
+from experiments.rundir import run_dir, run_names
 from experiments.rundir.metric_log import Record
 from experiments.sweeps import (
   search,
@@ -19,7 +20,11 @@ from experiments.sweeps import (
   sweep_plan,
 )
 from experiments.sweeps.sweep_plan import Trial
-from experiments.sweeps.sweep_settings import Settings, split_bindings
+from experiments.sweeps.sweep_settings import (
+  Settings,
+  check_effects,
+  split_bindings,
+)
 
 pytest.importorskip('optuna')
 
@@ -34,7 +39,7 @@ class FakePlanner:
   def __init__(self, directory):
     self._directory = directory
 
-  def described(self):
+  def describe(self):
     return 'tiny.gin'
 
   def trial(self, point):
@@ -60,6 +65,18 @@ def open_search(directory, *sweeps, n_trials=10, kind='random', **settings):
   )
 
 
+def open_study(directory):
+  """Returns the study as Optuna itself reads it."""
+  import optuna
+  from optuna.storages import journal
+
+  path = directory / 'study.journal'
+  storage = optuna.storages.JournalStorage(
+    journal.JournalFileBackend(str(path))
+  )
+  return optuna.load_study(study_name=None, storage=storage)
+
+
 def finish(trial, value):
   """Leaves what a finished run leaves."""
   trial.path.mkdir(exist_ok=True)
@@ -79,9 +96,26 @@ def drain(source, objective=lambda trial: 0.5):
   values = []
   while (trial := source.next()) is not None:
     finish(trial, objective(trial))
-    source.ended(trial, 'finished')
+    source.take_status(trial, 'finished')
     values.append(dict(trial.values))
   return values
+
+
+def test_a_pruner_goes_by_what_is_measured(tmp_path):
+  source = open_search(
+    tmp_path, RATE, pruner='median', pruning_metric='metrics/Accuray'
+  )
+  trial = source.next()
+  train = Record(1, 'train', 'training/loss', 0.5, 0)
+  assert source.take_records(trial, [train])
+  with pytest.raises(UserError) as caught:
+    source.take_records(
+      trial, [train, Record(1, 'eval', 'metrics/Accuracy', 0.5, 0)]
+    )
+  assert str(caught.value) == (
+    "sweep.pruning_metric: 'metrics/Accuray' is not measured while a trial "
+    "trains. Choose one of 'metrics/Accuracy'."
+  )
 
 
 def test_values_are_drawn_from_their_distributions(tmp_path):
@@ -129,7 +163,7 @@ def test_a_random_search_is_the_same_however_often_it_is_stopped(tmp_path):
     waiting = trial
     if rng.random() < 0.6:
       finish(trial, 0.5)
-      source.ended(trial, 'finished')
+      source.take_status(trial, 'finished')
       done.append(dict(trial.values))
       waiting = None
   assert done == whole
@@ -169,7 +203,7 @@ def test_a_trial_that_was_proposed_before_is_not_run_again(tmp_path):
   values = drain(source)
   assert sorted(v['SEED'] for v in values) == ['0', '1']
   assert source.n_trials == 2
-  assert all(t.state.name == 'COMPLETE' for t in source._study.trials)
+  assert all(t.state.name == 'COMPLETE' for t in open_study(tmp_path).trials)
 
 
 def records(step, value, metric='metrics/Accuracy'):
@@ -184,18 +218,17 @@ def test_the_median_pruner_gives_up_what_is_behind(tmp_path):
   for i in range(6):
     trial = source.next()
     # The first sampled evaluation says nothing.
-    assert source.measured(trial, records(1, 0.0))
-    assert source.measured(trial, records(10, 0.5 + i / 100))
+    assert source.take_records(trial, records(1, 0.0))
+    assert source.take_records(trial, records(10, 0.5 + i / 100))
     finish(trial, 0.5)
-    source.ended(trial, 'finished')
+    source.take_status(trial, 'finished')
   behind, ahead = source.next(), source.next()
-  assert not source.measured(behind, records(10, 0.4))
-  assert source.measured(ahead, records(10, 0.9))
+  assert not source.take_records(behind, records(10, 0.4))
+  assert source.take_records(ahead, records(10, 0.9))
   # At its end a trial is not given up any more.
-  assert source.measured(ahead, records(30, 0.0))
-  source.ended(behind, 'pruned')
-  frozen = source._study.trials[source._numbers[behind.key][0]]
-  assert frozen.state.name == 'PRUNED'
+  assert source.take_records(ahead, records(30, 0.0))
+  source.take_status(behind, 'pruned')
+  assert open_study(tmp_path).trials[6].state.name == 'PRUNED'
 
 
 def test_successive_halving_lets_the_best_quarter_go_on(tmp_path):
@@ -203,39 +236,60 @@ def test_successive_halving_lets_the_best_quarter_go_on(tmp_path):
   # Optuna takes its rungs from the length of the first trial: 1, 4, 16, ...
   first = source.next()
   for step in (10, 20, 30):
-    assert source.measured(first, records(step, 0.5))
+    assert source.take_records(first, records(step, 0.5))
   finish(first, 0.5)
-  source.ended(first, 'finished')
+  source.take_status(first, 'finished')
   went_on = [
-    source.measured(source.next(), records(10, value))
+    source.take_records(source.next(), records(10, value))
     for value in (0.1, 0.2, 0.3, 0.9, 0.8, 0.4, 0.7, 0.95)
   ]
   # Each is compared with those before it: of up to seven the best goes on.
   assert went_on == [True, True, True, True, False, False, False, True]
 
 
+def test_hyperband_gives_up_what_is_behind_and_never_the_best(tmp_path):
+  source = open_search(tmp_path, RATE, n_trials=40, pruner='hyperband')
+  # Evaluated at steps 10 and 30: of two brackets one has a rung at 10.
+  best, went_on = 0.0, []
+  for i in range(40):
+    trial = source.next()
+    value = (i * 7 % 40) / 40
+    assert source.take_records(trial, records(1, 0.0))
+    went_on.append(source.take_records(trial, records(10, value)))
+    assert went_on[-1] or value < best
+    best = max(best, value)
+    if went_on[-1]:
+      assert source.take_records(trial, records(30, value))
+    finish(trial, value)
+    source.take_status(trial, 'finished' if went_on[-1] else 'pruned')
+  assert 5 < went_on.count(False) < 30
+
+
 def test_records_from_before_are_reported_once(tmp_path):
   source = open_search(tmp_path, RATE, n_trials=2, pruner='median')
   trial = source.next()
-  source.measured(trial, records(10, 0.5))
+  source.take_records(trial, records(10, 0.5))
   again = open_search(tmp_path, RATE, n_trials=2, pruner='median')
   trial = again.next()
-  assert again.measured(trial, records(10, 0.5) + records(20, 0.6))
-  assert again._study.trials[0].intermediate_values == {10: 0.5, 20: 0.6}
+  assert again.take_records(trial, records(10, 0.5) + records(20, 0.6))
+  assert open_study(tmp_path).trials[0].intermediate_values == {
+    10: 0.5,
+    20: 0.6,
+  }
 
 
 def test_a_loss_is_searched_downwards(tmp_path):
   source = open_search(
     tmp_path, RATE, n_trials=9, pruner='median', objective='cross_entropy'
   )
-  assert source._study.direction.name == 'MINIMIZE'
+  assert open_study(tmp_path).direction.name == 'MINIMIZE'
   for _ in range(6):
     trial = source.next()
-    source.measured(trial, records(10, 1.0, 'metrics/CrossEntropyLoss'))
+    source.take_records(trial, records(10, 1.0, 'metrics/CrossEntropyLoss'))
     finish(trial, 1.0)
-    source.ended(trial, 'finished')
+    source.take_status(trial, 'finished')
   worse = source.next()
-  assert not source.measured(
+  assert not source.take_records(
     worse, records(10, 2.0, 'metrics/CrossEntropyLoss')
   )
 
@@ -243,7 +297,9 @@ def test_a_loss_is_searched_downwards(tmp_path):
 @pytest.mark.parametrize(
   ('best_metric', 'told'), [("'metrics/Accuracy'", 0.9), ('None', 0.7)]
 )
-def test_a_search_is_told_of_the_validation_split(tmp_path, best_metric, told):
+def test_a_search_takes_old_trials_by_their_sampled_evaluation(
+  tmp_path, best_metric, told
+):
   text = (
     "SPLITS = ('train[:80%]', 'train[80%:]', 'test')\n\n"
     f'experiment.best_metric = {best_metric}\n'
@@ -264,8 +320,27 @@ def test_a_search_is_told_of_the_validation_split(tmp_path, best_metric, told):
   run = sweep_plan.read_run(trial)
   assert run.metrics['accuracy'] == 0.1
   assert sweep_objective.value(trial, run, Settings()) == told
-  with pytest.raises(UserError, match='on which macro_f1 is not measured'):
-    sweep_objective.check(trial.config, Settings(objective='macro_f1'))
+
+
+@pytest.mark.parametrize('objective', ['accuracy', 'auroc', 'f1:yes'])
+def test_a_search_is_told_of_the_validation_split(tmp_path, objective):
+  source = open_search(tmp_path, RATE, n_trials=1, objective=objective)
+  trial = source.next()
+  text = "experiment.splits = ('train', 'unseen', 'test')\n"
+  trial = dataclasses.replace(
+    trial, make_config=lambda: gin_config.Config(text, {}, {})
+  )
+  finish(trial, 0.1)
+  measured = {
+    **{'n_examples': 4, 'accuracy': 0.75, 'auroc': 0.75},
+    **{'label_names': ['no', 'yes'], 'f1': [0.5, 0.75]},
+  }
+  run_dir.RunDir(trial.path).write_run(
+    splits={'train': 'train', 'validation': 'unseen', 'test': 'test'},
+    validation_metrics=measured,
+  )
+  source.take_status(trial, 'finished')
+  assert open_study(tmp_path).trials[0].value == 0.75
 
 
 @pytest.mark.parametrize(
@@ -273,7 +348,8 @@ def test_a_search_is_told_of_the_validation_split(tmp_path, best_metric, told):
   [
     ("('train', 'test')", True),
     ("('train', 'test[:50%]')", True),
-    ("('train', 'validation', 'unseen')", True),
+    ("('train', 'validation', 'test')", False),
+    ("('train', 'test[:50%]', 'test[50%:]')", False),
     ("('train[:80%]', 'train[80%:]')", False),
     ("('train', 'validation')", False),
   ],
@@ -285,8 +361,9 @@ def test_a_sweep_says_by_which_split_it_ranks(tmp_path, splits, is_test):
     trial = Trial('key', {name: '1'}, lambda: config, tmp_path)
     return sweep_objective.describe([trial], Settings(objective='macro_f1'))
 
-  last = splits.rpartition(' ')[2].strip("')")
-  assert described('N_STEPS').startswith(f'Ranked by:       macro_f1 of {last}')
+  chosen = splits.split("'")[3]
+  line = f'Ranked by:       macro_f1 of {chosen}'
+  assert described('N_STEPS').startswith(line)
   assert ('flatters' in described('N_STEPS')) == is_test
   # Among seeds there is nothing to choose.
   assert 'flatters' not in described('SEED')
@@ -396,7 +473,7 @@ def test_settings_are_taken_out_of_the_bindings():
     (
       "sweep.pruner='fast'",
       "--gin_bindings=\"sweep.pruner='fast'\": sweep.pruner must be 'none' or "
-      "'median' or 'halving', not 'fast'.",
+      "'median' or 'halving' or 'hyperband', not 'fast'.",
     ),
     (
       "sweep.resources={'tpu': 0}",
@@ -448,6 +525,38 @@ REFUSED = {
     'EMBEDDING_SIZE must be a whole number of at least 1, not 0.\n',
   ),
 }
+
+
+# What each setting of a sweep is for; the others have an effect in any sweep,
+# or on Ray.
+EFFECTS: dict[str, tuple[Any, dict[str, Any], str]] = {
+  'pruner': ('median', {}, '--search=random and --search=tpe'),
+  'seed': (1, {}, '--search=random and --search=tpe'),
+  'pruning_metric': (
+    'metrics/Accuracy',
+    {},
+    "a sweep.pruner, such as 'median'",
+  ),
+  'pruner_startup_trials': (
+    *(1, {'pruner': 'halving', 'search': 'tpe'}),
+    "sweep.pruner = 'median'",
+  ),
+}
+IN_ANY = ('objective', 'direction')
+ON_RAY = ('num_cpus', 'num_gpus', 'memory_mib', 'resources')
+
+
+def test_a_setting_of_which_nothing_would_come_is_refused():
+  fields = {field.name for field in dataclasses.fields(Settings)}
+  assert fields == {*EFFECTS, *IN_ANY, *ON_RAY}
+  for name, (value, others, what) in EFFECTS.items():
+    bound = {**others, name: value}
+    search = bound.pop('search', 'grid')
+    with pytest.raises(UserError) as caught:
+      check_effects(Settings(**bound), search)
+    assert str(caught.value) == f'sweep.{name} is for {what}.'
+    check_effects(Settings(**{'pruner': 'median', name: value}), 'random')
+  check_effects(Settings(), 'grid')
 
 
 @pytest.mark.parametrize('case', REFUSED)

@@ -289,6 +289,9 @@ REFUSED_FILES = {
   'A: [' + '9' * 5000 + ']': (
     '{}:1: ' + '9' * 60 + ' is no number that can be read.'
   ),
+  'A: [0x' + 'f' * 5000 + ']': (
+    '{}:1: 0x' + 'f' * 58 + ' is no number that can be read.'
+  ),
   "A: ['@']": ("{0}: A: '@' is no gin reference, such as @gru or %NAME."),
   'zip: {A: [1], B: [2]}\nB: [3]': (
     '{0}: B: B is swept twice, first by {0}: zip. Keep one.'
@@ -336,12 +339,46 @@ def test_merge_keys_are_refused(tmp_path):
     *(('1e-4', 1e-4), ('.5', 0.5), ('2.', 2.0), ('1E3', 1000.0)),
     *(('y', 'y'), ('word', 'word'), ('1.2.3', '1.2.3'), ('"None"', 'None')),
     *(('!!str 010', '010'), ('-.inf', float('-inf'))),
+    *(('!!int "-5"', -5), ('!!float 5', 5.0)),
+    *(('!!bool "true"', True), ('!!null ""', None), ('!!seq [1]', [1])),
   ],
 )
 def test_what_both_read_alike_is_read(word, value, tmp_path):
   [point] = points(write(tmp_path, f'A: [{word}]'))
   assert point == {'A': value}
   assert type(point['A']) is type(value)
+
+
+# Of PyYAML, of YAML 1.2, and of nobody.
+TAGS = (
+  *('!!int', '!!float', '!!bool', '!!null', '!!timestamp', '!!binary'),
+  *('!!seq', '!!map', '!!set', '!!omap', '!!pairs', '!!merge', '!!value'),
+  *('!', '!foo', '!!python/tuple', '!!python/object/apply:os.system'),
+)
+# What each of them may stand before.
+FITTING = {
+  '!!float': ('010',),
+  '!!null': ('""',),
+  '!!seq': ('[a]',),
+  '!!map': ('{b: 1}',),
+  '!': ('""', '"0x"', '[a]', '{b: 1}'),
+}
+
+
+@pytest.mark.parametrize('tag', TAGS)
+def test_a_tag_that_does_not_fit_is_refused(tag, tmp_path):
+  """Whatever it stands before, the name of a list included."""
+  for content in ('word', '""', '"0x"', '010', '2001-99-99', '[a]', '{b: 1}'):
+    if content in FITTING.get(tag, ()):
+      continue
+    for text in (f'A:\n- {tag} {content}\n', f'B: 1\n{tag} {content}: [1]\n'):
+      path = write(tmp_path, text)
+      with pytest.raises(UserError) as error:
+        sweep_definition.read_definition([str(path)])
+      assert str(error.value) == (
+        f'{path}:2: the tag {tag} does not fit what it stands before. Remove '
+        'it.'
+      )
 
 
 def test_an_alias_repeats_what_it_names(tmp_path):

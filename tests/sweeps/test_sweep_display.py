@@ -32,16 +32,16 @@ first, second = t.trial(0), t.trial(1)
 display.expect([first.structure] * 3, 3)
 display.count(0, 3)
 for each in (first, second):
-  display.started(each)
+  display.show_start(each)
 record = metric_log.Record(5, 'eval', 'metrics/Accuracy', 0.5, 0.0)
-display.measured(second, [record])
+display.show_records(second, [record])
 for step in (5, 10):
   time.sleep(0.2)
   for each in (first, second):
-    display.progressed(each, step, 20, 1 / step)
+    display.show_progress(each, step, 20, 1 / step)
 t.end(display, first, 'finished', 0.875, n_ended=1)
 time.sleep(0.2)
-display.progressed(second, 15, 20, 0.0625)
+display.show_progress(second, 15, 20, 0.0625)
 time.sleep(0.2)
 display.close()
 """
@@ -82,7 +82,7 @@ def end(display, ended, status, accuracy, *, n_ended, error=None):
   if status == 'finished':
     display.take_best(ended, run)
   outcome = Outcome(status, error)
-  display.ended(ended, run, outcome, n_ended=n_ended, n_trials=3)
+  display.show_end(ended, run, outcome, n_ended=n_ended, n_trials=3)
 
 
 def lines_of(written):
@@ -125,10 +125,10 @@ def test_without_a_terminal_there_is_a_line_now_and_then(caplog):
   display = sweep_display.Display(
     settings, every_seconds=10, clock=lambda: clock[0]
   )
-  display.started(trial(0))
+  display.show_start(trial(0))
   for seconds in range(25):
     clock[0] = 100.0 + seconds
-    display.progressed(trial(0), seconds, 30, 0.5)
+    display.show_progress(trial(0), seconds, 30, 0.5)
   label = trial(0).label
   assert caplog.messages == [
     f'{label}: step 10 of 30, loss 0.5000',

@@ -80,7 +80,7 @@ def test_letters_and_digits_are_those_of_trax():
   for character in characters:
     category = unicodedata.category(character)
     alphanumeric = category[0] in 'LN'
-    assert subword_vocabulary._is_alphanumeric(character) == alphanumeric
+    assert subword_vocabulary.is_alphanumeric(character) == alphanumeric
 
 
 @settings(deadline=None)
@@ -94,12 +94,11 @@ def test_decoding_gives_the_text_back(built, some):
     assert built.decode([*ids, 0, 0]) == some
 
 
-def test_memory_for_tokens_is_bounded(built, monkeypatch):
-  monkeypatch.setattr(subword_vocabulary, '_MAX_REMEMBERED_TOKENS', 3)
-  fresh = SubwordVocabulary(built.path)
-  for some in TEXTS * 2:
-    assert fresh.encode(some) == built.encode(some)
-    assert len(fresh._remembered) <= 3
+def test_memory_for_tokens_is_bounded():
+  remembered = subword_vocabulary.Remembered(str.encode, max_tokens=3)
+  for token in [token for text in TEXTS * 2 for token in text.split()]:
+    assert remembered[token] == token.encode()
+    assert len(remembered) <= 3
 
 
 @pytest.mark.parametrize(

@@ -85,13 +85,14 @@ def test_a_lower_case_vocabulary_has_no_capitals(tmp_path):
 
 
 def test_rare_tokens_are_forgotten_when_there_are_too_many(monkeypatch):
-  monkeypatch.setattr(vocabulary_building, '_MAX_COUNTED_TOKENS', 6)
   texts = ['a b a', 'a b c', 'd e f g h']
   source = InMemory(texts)
   monkeypatch.setattr(
     source, 'read', lambda split: (([t], None) for t in texts)
   )
-  counts = vocabulary_building._count_tokens(source, split_tokens, False)
+  counts = vocabulary_building.count_tokens(
+    source, split_tokens, False, max_tokens=6
+  )
   assert counts == {'a': 3, 'b': 2, 'c': 1, 'd': 1}
 
 

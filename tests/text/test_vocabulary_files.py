@@ -1,5 +1,6 @@
 """A vocabulary's file is found, fetched once, and read as what it is."""
 
+import io
 import urllib.error
 
 import pytest
@@ -39,7 +40,7 @@ def test_what_trax_does_not_publish_is_not_looked_for_there(
   name, tmp_path, monkeypatch
 ):
   monkeypatch.chdir(tmp_path)
-  monkeypatch.setattr(vocabulary_files, '_download', None)
+  monkeypatch.setattr('urllib.request.urlopen', None)
   with pytest.raises(UserError, match=f'^there is no vocabulary {name}.\n'):
     tokenization.load_vocabulary(vocab_file=name)
 
@@ -49,26 +50,29 @@ def test_a_vocabulary_is_fetched_once(built, tmp_path, monkeypatch):
   monkeypatch.setenv('TRAX_EXPERIMENTS_CACHE', str(tmp_path / 'cache'))
   asked = []
 
-  def download(place):
-    asked.append(place)
-    return built.path.read_bytes()
+  def serve(url, timeout):
+    assert timeout <= 10
+    asked.append(url)
+    return io.BytesIO(built.path.read_bytes())
 
-  monkeypatch.setattr(vocabulary_files, '_download', download)
+  monkeypatch.setattr('urllib.request.urlopen', serve)
   for _ in range(2):
     found = tokenization.load_vocabulary(vocab_file='en_8k.subword')
     assert found.fingerprint == built.fingerprint
-  assert asked == ['gs://trax-ml/vocabs/en_8k.subword']
+  bucket = 'https://storage.googleapis.com'
+  assert asked == [f'{bucket}/trax-ml/vocabs/en_8k.subword']
   tokenization.load_vocabulary(
     vocab_file='x.subword', vocab_dir='gs://own/dir/'
   )
-  assert asked[1:] == ['gs://own/dir/x.subword']
+  assert asked[1:] == [f'{bucket}/own/dir/x.subword']
 
 
 def test_what_is_fetched_must_be_a_vocabulary(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   monkeypatch.setenv('TRAX_EXPERIMENTS_CACHE', str(tmp_path / 'cache'))
+  page = b'<html>\nquota'
   monkeypatch.setattr(
-    vocabulary_files, '_download', lambda place: b'<html>\nquota'
+    'urllib.request.urlopen', lambda url, timeout: io.BytesIO(page)
   )
   with pytest.raises(UserError, match='is no subword vocabulary of trax'):
     tokenization.load_vocabulary(vocab_file='en_8k.subword')

@@ -107,7 +107,7 @@ def test_weights_have_the_names_of_their_layers():
     tl.LayerNorm(),
   )
   model.init(trax.shapes.signature(np.zeros((1, 3), np.int32)))
-  found = layer_weights.named(model, model.weights)
+  found = layer_weights.name_arrays(model, model.weights)
   shapes = {name: array.shape for name, array in found.items()}
   assert shapes['0_Embedding_5_2'] == (5, 2)
   assert list(shapes.values()).count((2, 2)) == 1
@@ -116,7 +116,7 @@ def test_weights_have_the_names_of_their_layers():
   assert [a.shape for a in tree] == list(shapes.values())
   dense = tl.Dense(2)
   dense.init(trax.shapes.signature(np.zeros((1, 3), np.float32)))
-  assert list(layer_weights.named(dense, dense.weights)) == ['0', '1']
+  assert list(layer_weights.name_arrays(dense, dense.weights)) == ['0', '1']
 
 
 def test_gradients_are_those_of_the_next_step(tokens, tmp_path, monkeypatch):
@@ -126,8 +126,8 @@ def test_gradients_are_those_of_the_next_step(tokens, tmp_path, monkeypatch):
 
   def keep_too(model, weights, gradients, *, step):
     at[step] = (
-      layer_weights.named(model, weights),
-      layer_weights.named(model, gradients),
+      layer_weights.name_arrays(model, weights),
+      layer_weights.name_arrays(model, gradients),
     )
     return counting(model, weights, gradients, step=step)
 

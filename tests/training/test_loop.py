@@ -1,6 +1,10 @@
 """Training: the same numbers as trax's own Trainer, and exact to resume."""
 
 import itertools
+import os
+import signal
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -9,7 +13,7 @@ import pytest
 from experiments.backend import trax_repairs
 from experiments.batching import batches
 from experiments.foundation.directory import File
-from experiments.foundation.signals import Interrupted, StopSignal
+from experiments.foundation.signals import Interrupted, StopSignal, Terminated
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
 from experiments.text import tokenization
@@ -115,12 +119,13 @@ def make_loop(
   n_steps=50,
   period=20,
   is_stopped=False,
+  stop_signal=None,
   on_records=lambda new: None,
   best=None,
   **more,
 ):
   context = RunContext(
-    stop_signal=Stopped() if is_stopped else StopSignal(),
+    stop_signal=stop_signal or (Stopped() if is_stopped else StopSignal()),
     on_records=on_records,
   )
   return training_loop.Loop(
@@ -162,7 +167,7 @@ def average_of(loop):
 
 def with_loss(loop):
   """Trax's own layer from batches to the loss, with the loop's weights."""
-  return loop._trax.model_with_loss
+  return loop.trax.model_with_loss
 
 
 def assert_identical(some, others):
@@ -368,6 +373,73 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
   assert newest is not None
   assert newest.step == 20
   assert max(record[0] for record in measured(tmp_path)) == 20
+
+
+def seconds_of(n):
+  """Returns how long XLA takes for so many of what `slow_model` computes."""
+  import jax
+  from jax import numpy as jnp
+
+  def work(start):
+    return jax.lax.fori_loop(0, n, lambda i, x: x @ start, start)
+
+  timed, start = jax.jit(work), jnp.ones((64, 64)) / 64
+  timed(start).block_until_ready()
+  begin = time.perf_counter()
+  timed(start).block_until_ready()
+  return time.perf_counter() - begin
+
+
+@pytest.mark.slow
+def test_a_second_signal_gives_up_a_step_that_takes_long(
+  tokens, tmp_path, caplog
+):
+  from jax import lax
+  from jax import numpy as jnp
+
+  caplog.set_level('INFO')
+  n = int(4 * 5000 / seconds_of(5000))
+  sent: list[float] = []
+
+  def send():
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  timers = [threading.Timer(seconds, send) for seconds in (0.5, 2.5)]
+
+  def slow_model(mode):
+    def add_nothing(x):
+      start = jnp.ones((64, 64)) / 64
+      n_times = n if mode == 'train' else 0
+      done = lax.fori_loop(0, n_times, lambda i, y: y @ start, start)
+      return x + 0 * done.sum()
+
+    return [*plain_model(mode), tl.Fn('Slow', add_nothing)]
+
+  def begin(new):
+    # Those of the evaluation at step 1.
+    for timer in timers if new else ():
+      timer.start()
+
+  with StopSignal() as signals:
+    loop = make_loop(
+      tokens,
+      tmp_path,
+      body=slow_model,
+      n_steps=5,
+      on_records=begin,
+      stop_signal=signals,
+    )
+    try:
+      with pytest.raises(Terminated):
+        loop.run()
+    finally:
+      ended = time.monotonic()
+      for timer in timers:
+        timer.cancel()
+  assert ended - sent[1] < 1.0
+  assert signals.has_raised
+  assert 'Stopping when the steps that are being computed are' in caplog.text
 
 
 def test_a_checkpoint_of_another_model_is_refused(tokens, tmp_path):

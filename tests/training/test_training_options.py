@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from experiments.evaluation import metrics
+from experiments.rundir import predictions_file, run_dir
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.training import loop_state
 
@@ -78,6 +80,25 @@ def test_stops_early_and_says_so(best, best_step):
   assert counts['n_examples'] + counts['n_dropped'] == 213
 
 
+def test_the_kept_model_is_measured_on_validation_as_on_test(best):
+  path, _ = best
+  run = json.loads((path / 'run.json').read_text())
+  for split, n, measured in (
+    ('test[:50%]', 213, run['metrics']),
+    ('train[60%:80%]', 340, run['validation_metrics']),
+  ):
+    kept = predictions_file.read(run_dir.RunDir(path).predictions_of(split))
+    assert (kept.split, kept.step) == (split, run['evaluated_step'])
+    assert measured['n_examples'] + measured['n_dropped'] == n
+    evaluation = metrics.evaluate_log_probs(
+      log_probs=kept.log_probs,
+      targets=kept.expected,
+      label_names=kept.labels,
+      n_dropped=measured['n_dropped'],
+    )
+    assert evaluation.to_dict() == measured
+
+
 def test_the_best_checkpoint_is_evaluated_exported_and_kept(best, best_step):
   path, _ = best
   step, last = best_step
@@ -110,7 +131,7 @@ def test_the_average_is_what_is_evaluated(launcher, tmp_path):
   assert done.returncode == 0, done.stderr
   newest = Checkpoints(path / 'checkpoints').load_newest()
   assert newest is not None
-  (average, *_), _ = loop_state.evaluated_leaves(newest)
+  (average, *_), _ = loop_state.find_leaves(newest)
   assert not np.array_equal(average, newest.leaves[0])
   assert average.shape == newest.leaves[0].shape == (1000, 8)
   with gzip.open(path / 'model.weights.npy.gz') as file:

@@ -35,7 +35,7 @@ class Task:
     except UserError:
       # The attempt will say so.
       recorded = None
-    return recorded or threads.chosen()
+    return recorded or threads.choose()
 
 
 @dataclasses.dataclass(frozen=True)

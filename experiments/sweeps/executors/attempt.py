@@ -100,7 +100,7 @@ def _outcome_of(error: BaseException) -> Outcome:
 @contextlib.contextmanager
 def _output_to(log: File) -> Iterator[None]:
   """Appends to a file what this process prints, C++ included."""
-  log.directory.make()
+  log.parent.make()
   file = log.open_in_place(os.O_WRONLY | os.O_APPEND)
   _flush()
   kept = [os.dup(number) for number in (1, 2)]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 from collections.abc import Mapping, Sequence
 from multiprocessing import connection
 
@@ -60,11 +61,15 @@ class LocalExecutor:
     # A pipe to each worker, and what the sweep itself has open.
     jax_setup.allow_open_files(_OWN_FILES + _FILES_OF_A_WORKER * jobs)
     cores = processes.usable_cores()
-    gpus = _gpus()
+    gpus = visible_gpus()
     self._deaths_at_start = 0
     self._is_stopping = False
     self._workers = [
-      _Worker(_share(cores, i, jobs), _environment(gpus, i), threads.chosen())
+      _Worker(
+        share_cores(cores, i, jobs),
+        worker_environment(gpus, i),
+        threads.choose(),
+      )
       for i in range(jobs)
     ]
 
@@ -76,23 +81,12 @@ class LocalExecutor:
 
   def choose(self, structures: Sequence[str]) -> int:
     """See `Executor`."""
-    free = self._free('')
-    kept = free.structures
-    taken = {s for worker in self._workers for s in worker.structures}
-    own = [i for i, structure in enumerate(structures) if structure in kept]
-    new = [
-      i for i, structure in enumerate(structures) if structure not in taken
-    ]
-    if own or not new:
-      return own[0] if own else 0
-    # Far from what the others do: they would come to the next ones soon, and
-    # trials of one size wait for the same part of the machine.
-    return new[-1] if taken - set(kept) else new[0]
+    return choose_task(self._workers, structures)
 
   def start(self, task: Task) -> None:
     """See `Executor`."""
     kind = structure(task.config.text)
-    worker = self._free(kind)
+    worker = choose_worker(self._workers, kind)
     if worker.n_threads != task.n_threads:
       # Of a run that goes on; JAX takes no other number once it has started.
       worker = self._replace(worker, task.n_threads)
@@ -111,7 +105,7 @@ class LocalExecutor:
       try:
         event = worker.receive()
       except (EOFError, ConnectionResetError):
-        event = self._lost(worker)
+        event = self._handle_loss(worker)
       if event:
         events.append(event)
     return events
@@ -136,13 +130,6 @@ class LocalExecutor:
         worker.process.kill()
         worker.process.wait()
 
-  def _free(self, structure: str) -> '_Worker':
-    """Returns a free worker: that has compiled it, or else imported."""
-    free = [worker for worker in self._workers if worker.task is None]
-    return min(
-      free, key=lambda w: (structure not in w.structures, not w.is_ready)
-    )
-
   def _replace(self, worker: '_Worker', n_threads: int) -> '_Worker':
     """Puts a new worker in the place of one that has no task, or no process."""
     worker.link.close()
@@ -152,7 +139,7 @@ class LocalExecutor:
     self._workers[self._workers.index(worker)] = new
     return new
 
-  def _lost(self, worker: '_Worker') -> Ended | None:
+  def _handle_loss(self, worker: '_Worker') -> Ended | None:
     """Puts a new worker in the place of one that has died."""
     worker.link.close()
     reason = _reason(worker.process.wait())
@@ -231,14 +218,54 @@ class _Worker:
     return Ended(task.key, content[0])
 
 
-def _share(cores: list[int], i: int, jobs: int) -> list[int]:
+class Compiling(typing.Protocol):
+  """What is looked at to choose among workers."""
+
+  structures: collections.deque[str]  # that it has compiled, or is about to
+  task: typing.Any  # that it has, or None
+  is_ready: bool  # whether it has imported what it needs
+
+
+_AnyWorker = typing.TypeVar('_AnyWorker', bound=Compiling)
+
+
+def choose_worker(workers: Sequence[_AnyWorker], structure: str) -> _AnyWorker:
+  """Returns a free worker: that has compiled it, or else imported."""
+  free = [worker for worker in workers if worker.task is None]
+  return min(
+    free, key=lambda w: (structure not in w.structures, not w.is_ready)
+  )
+
+
+def choose_task(workers: Sequence[Compiling], structures: Sequence[str]) -> int:
+  """Returns which of several tasks the next free worker should do.
+
+  Args:
+    workers: of which one is free at least.
+    structures: those of the tasks that wait, at least one, in their order.
+
+  Returns:
+    An index of `structures`.
+  """
+  kept = choose_worker(workers, '').structures
+  taken = {s for worker in workers for s in worker.structures}
+  own = [i for i, structure in enumerate(structures) if structure in kept]
+  new = [i for i, structure in enumerate(structures) if structure not in taken]
+  if own or not new:
+    return own[0] if own else 0
+  # Far from what the others do: they would come to the next ones soon, and
+  # trials of one size wait for the same part of the machine.
+  return new[-1] if taken - set(kept) else new[0]
+
+
+def share_cores(cores: list[int], i: int, jobs: int) -> list[int]:
   """Returns the cores of one of several workers, as equal as can be."""
   if jobs >= len(cores):
     return [cores[i % len(cores)]]
   return cores[i * len(cores) // jobs : (i + 1) * len(cores) // jobs]
 
 
-def _gpus() -> list[str]:
+def visible_gpus() -> list[str]:
   """Returns the names of the GPUs that this process may use."""
   visible = os.environ.get('CUDA_VISIBLE_DEVICES')
   if visible is not None:
@@ -246,7 +273,7 @@ def _gpus() -> list[str]:
   return [str(i) for i in range(len(glob.glob('/dev/nvidia[0-9]*')))]
 
 
-def _environment(gpus: list[str], i: int) -> dict[str, str]:
+def worker_environment(gpus: list[str], i: int) -> dict[str, str]:
   """Returns what a worker has in its environment beside that of the parent."""
   environment = {}
   if gpus:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from experiments.backend import threads
+from experiments.foundation import signals
 from experiments.foundation.errors import UserError
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import Record
@@ -64,13 +65,13 @@ class RayExecutor:
         "pip install 'trax-experiments[ray]', or pip install ray."
       ) from error
     self._ray = ray
-    with _own_signal_handlers():
+    with _handlers_put_back():
       try:
         ray.init(
           address=address,
           log_to_driver=False,
           logging_level=logging.ERROR,
-          runtime_env={'env_vars': _environment(threads.chosen())},
+          runtime_env={'env_vars': _environment(threads.choose())},
         )
       except (ConnectionError, ValueError) as error:
         reason = str(error).splitlines()[0]
@@ -105,7 +106,7 @@ class RayExecutor:
     if self._is_stopping:
       return 0
     # Machines come and go.
-    most = _room(self._ray.cluster_resources(), self._needs)
+    most = count_room(self._ray.cluster_resources(), self._needs)
     if not most and not self._has_warned:
       self._has_warned = True
       wanted = {name: need for name, need in self._needs.items() if need}
@@ -126,7 +127,7 @@ class RayExecutor:
     """See `Executor`."""
     absolute = dataclasses.replace(task, path=task.path.absolute())
     attempt = self._attempt
-    if task.n_threads != threads.chosen():
+    if task.n_threads != threads.choose():
       # Of a run that goes on; it needs a process that starts with them.
       attempt = attempt.options(
         runtime_env={'env_vars': _environment(task.n_threads)}
@@ -141,17 +142,17 @@ class RayExecutor:
     events: list[Event] = []
     for reference in ready:
       if reference == self._taking:
-        events += self._reported()
+        events += self._read_report()
       else:
-        events.append(self._ended(reference))
+        events.append(self._take_end(reference))
     return events
 
   def stop(self) -> None:
     """See `Executor`."""
     self._is_stopping = True
     for reference in self._keys:
-      # Reaches the task as Ctrl-C.
-      self._ray.cancel(reference, force=False)
+      # Reaches the task as Ctrl-C; what it asks the monitor is still answered.
+      self._ray.cancel(reference, force=False, recursive=False)
 
   def close(self) -> None:
     """See `Executor`."""
@@ -159,7 +160,7 @@ class RayExecutor:
       self._ray.cancel(reference, force=True)
     self._ray.shutdown()
 
-  def _reported(self) -> list[Event]:
+  def _read_report(self) -> list[Event]:
     new = self._ray.get(self._taking)
     self._taking = self._monitor.take.remote()
     running = set(self._keys.values())
@@ -178,7 +179,7 @@ class RayExecutor:
         events.append(Measured(key, found, answer(key)))
     return events
 
-  def _ended(self, reference) -> Ended:
+  def _take_end(self, reference) -> Ended:
     from ray import exceptions
 
     key = self._keys.pop(reference)
@@ -194,7 +195,7 @@ class RayExecutor:
       return Ended(key, Outcome(run_dir.FAILED, text, may_retry=True))
 
 
-def _room(there: Mapping[str, float], needs: Mapping[str, float]) -> int:
+def count_room(there: Mapping[str, float], needs: Mapping[str, float]) -> int:
   """Returns how many trials fit at once, by the amounts of all machines.
 
   Args:
@@ -207,8 +208,19 @@ def _room(there: Mapping[str, float], needs: Mapping[str, float]) -> int:
 
 def _attempt(task: Task, monitor) -> Outcome:
   """Runs in a process of the cluster."""
+  try:
+    with _handlers_put_back():
+      # Ray's would end the process, with no word of how far the trial came.
+      signal.signal(signal.SIGTERM, signals.raise_for)
+      return _train(task, monitor)
+  except (KeyboardInterrupt, signals.Terminated):
+    return Outcome(run_dir.INTERRUPTED)
+
+
+def _train(task: Task, monitor) -> Outcome:
   import ray
   from absl import logging as absl_logging
+  from ray import exceptions
 
   from experiments.foundation import log
   from experiments.sweeps.executors import attempt
@@ -217,16 +229,19 @@ def _attempt(task: Task, monitor) -> Outcome:
 
   def report(new) -> bool:
     records = [tuple(record) for record in new]
-    return ray.get(monitor.report.remote(task.key, records))
+    try:
+      return ray.get(monitor.report.remote(task.key, records))
+    except exceptions.TaskCancelledError as error:
+      raise KeyboardInterrupt from error
 
   def on_progress(*values) -> None:
     monitor.progress.remote(task.key, values)
 
-  return attempt.run(task, _shared_by_process(), report, on_progress)
+  return attempt.run(task, _share_in_process(), report, on_progress)
 
 
 @functools.cache
-def _shared_by_process() -> Cache:
+def _share_in_process() -> Cache:
   """Returns what the tasks of a process share, which Ray alone starts."""
   return Cache()
 
@@ -293,8 +308,8 @@ def _environment(n_threads: int) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _own_signal_handlers() -> Iterator[None]:
-  """Keeps Ray from putting its own handlers in the place of ours."""
+def _handlers_put_back() -> Iterator[None]:
+  """Puts the handlers back that were there before."""
   numbers = (signal.SIGINT, signal.SIGTERM)
   handlers = {number: signal.getsignal(number) for number in numbers}
   try:

@@ -1,0 +1,1 @@
+"""What Python offers, as the launcher does by its flags; see docs/python.md."""

@@ -1,0 +1,108 @@
+"""Pages for a browser that need nothing besides themselves.
+
+What they show is anyone's: all names and texts are escaped, and a page forbids
+itself scripts and whatever it would have to load.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Sequence
+
+from experiments.foundation import plain_text
+
+# How much of a text shows at first, and how much the page holds.
+_SHOWN_CHARACTERS = 600
+_MAX_CHARACTERS = 10_000
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
+table { border-collapse: collapse; }
+th, td { padding: .2rem .8rem .2rem 0; text-align: left; }
+th { font-weight: 600; border-bottom: 1px solid; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+ol { padding: 0; list-style: none; }
+li { border-top: 1px solid #8886; padding: .8rem 0; }
+.wrong { color: #c22; font-weight: 600; } .right { color: #183; }
+@media (prefers-color-scheme: dark) {
+  .wrong { color: #f77; } .right { color: #6c8; }
+}
+.where { opacity: .7; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; margin: .4rem 0 0; }
+meter { width: 6rem; vertical-align: middle; }
+summary { cursor: pointer; }
+"""
+
+
+def page(title: str, body: Sequence[str]) -> str:
+  """Renders a page.
+
+  Args:
+    title: in HTML, escaped.
+    body: lines of HTML, in which all that is not ours is escaped.
+
+  Returns:
+    HTML.
+  """
+  digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+  policy = (
+    f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
+    "form-action 'none'"
+  )
+  return '\n'.join(
+    [
+      '<!DOCTYPE html>',
+      '<html lang="en">',
+      '<head>',
+      '<meta charset="utf-8">',
+      f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+      '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      f'<title>{title}</title>',
+      f'<style>{_STYLE}</style>',
+      '</head>',
+      '<body>',
+      *body,
+      '</body>',
+      '</html>',
+      '',
+    ]
+  )
+
+
+def name(name: str) -> str:
+  """Returns HTML that shows a name, in a line.
+
+  Args:
+    name: anyone's, isolated so that no character of it turns around the text
+      beside it.
+  """
+  return f'<bdi>{html.escape(plain_text.one_line(name))}</bdi>'
+
+
+def text(text: str, shown: int = _SHOWN_CHARACTERS) -> str:
+  """Returns HTML of the beginning of a text, with the rest to be unfolded.
+
+  Args:
+    text: anyone's.
+    shown: how many characters are seen at first.
+  """
+  text = plain_text.lines(text).strip()
+  if len(text) > _MAX_CHARACTERS:
+    text = text[: _MAX_CHARACTERS - 1] + '…'
+  if len(text) <= shown:
+    return _paragraph(text)
+  end = text.rfind(' ', shown // 2, shown)
+  end = end if end > 0 else shown
+  return (
+    f'{_paragraph(text[:end])}<details><summary>The rest</summary>'
+    f'{_paragraph(text[end:].lstrip())}</details>'
+  )
+
+
+def _paragraph(text: str) -> str:
+  return f'<p class="text" dir="auto">{html.escape(text)}</p>'
