@@ -71,7 +71,7 @@ format: install  ## rewrite the code as `make check` wants it
 	@$(BIN)/ruff check --quiet --fix $(CODE)
 	@$(BIN)/ruff format --quiet $(CODE)
 
-bench: install  ## measure speed, 125 minutes; see benchmarks/README.md
+bench: install  ## measure speed, 135 minutes; see benchmarks/README.md
 	@status=0; for f in benchmarks/bench_*.py; do \
 	  $(BIN)/python -m benchmarks.$$(basename $$f .py) || status=1; done; \
 	$(BIN)/python -m benchmarks.summary || status=1; exit $$status

@@ -241,6 +241,43 @@ def _audit(results: dict[str, Any]) -> list[Line]:
   ]
 
 
+def _scale(results: dict[str, Any]) -> list[Line]:
+  few, many = results['plans']
+  one, files = results['reads']
+  grown = many['peak_rss_mib'] - few['peak_rss_mib']
+  shown = f'{measuring.show(one["ours_seconds"])} for one file; TFDS '
+  return [
+    Line(
+      f'a dry run of {many["trials"]:,} trials (s)',
+      'at most 10',
+      measuring.show(many['seconds']),
+      _verdict(many['seconds'] <= 10),
+    ),
+    Line(
+      f'the same, memory beyond that of {few["trials"]} (MiB)',
+      'under 200',
+      f'{grown:.0f}',
+      _verdict(grown < 200),
+    ),
+    Line(
+      f'the same rows read from {files["files"]:,} files (s)',
+      'at most twice one file',
+      f'{measuring.show(files["ours_seconds"])} ({shown}'
+      f'{measuring.show(files["tfds_seconds"])})',
+      _verdict(files['ours_seconds'] <= 2 * one['ours_seconds']),
+    ),
+    *(
+      Line(
+        f'Ctrl-C at {line["what"]} (s)',
+        'at most 2',
+        f'{measuring.show(line["slowest"])}, the slowest',
+        _verdict(line['slowest'] <= 2),
+      )
+      for line in results['interrupts']
+    ),
+  ]
+
+
 _PARTS = {
   'train': _train,
   'accuracy': _accuracy,
@@ -251,6 +288,7 @@ _PARTS = {
   'audit': _audit,
   'import': _import,
   'own_data': _own_data,
+  'scale': _scale,
 }
 
 

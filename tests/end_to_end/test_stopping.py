@@ -259,6 +259,8 @@ def test_a_second_signal_is_no_failure(slow, slow_part, seconds):
     name, slow_part, signal.SIGINT, seconds=seconds, again=(1.5,)
   )
   assert (status, n) == (130, 0), stderr
+  is_heard = 'Stopping when the steps that are being computed are' in stderr
+  assert is_heard == (slow_part == 'train')
   assert 'Traceback' not in stderr
   assert read_run(slow.path(name))['status'] == 'interrupted'
 

@@ -12,7 +12,6 @@ import json
 import os
 import pickle
 import random
-import time
 import tracemalloc
 import zipfile
 from typing import Any
@@ -241,11 +240,9 @@ def test_a_hostile_one_is_refused_and_the_one_before_it_used(
   saved, caplog, name
 ):
   saved.path(3).write_bytes(HOSTILE[name])
-  start = time.perf_counter()
   # Reading the description of a whole file takes 50 KB.
   with memory_below(40 * 2**20), pytest.raises(DamagedError) as error:
     saved.load(3)
-  assert time.perf_counter() - start < 5
   message = str(error.value)
   assert message.startswith(f'{saved.path(3)} is damaged: ')
   assert len(message) < 400

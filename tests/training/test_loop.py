@@ -1,10 +1,6 @@
 """Training: the same numbers as trax's own Trainer, and exact to resume."""
 
 import itertools
-import os
-import signal
-import threading
-import time
 from typing import Any
 
 import numpy as np
@@ -13,7 +9,7 @@ import pytest
 from experiments.backend import trax_repairs
 from experiments.batching import batches
 from experiments.foundation.directory import File
-from experiments.foundation.signals import Interrupted, StopSignal, Terminated
+from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.rundir.checkpoints import Checkpoints
 from experiments.rundir.metric_log import Records, read_records
 from experiments.text import tokenization
@@ -373,73 +369,6 @@ def test_a_loss_that_is_not_finite_names_its_step_and_keeps_the_checkpoint(
   assert newest is not None
   assert newest.step == 20
   assert max(record[0] for record in measured(tmp_path)) == 20
-
-
-def seconds_of(n):
-  """Returns how long XLA takes for so many of what `slow_model` computes."""
-  import jax
-  from jax import numpy as jnp
-
-  def work(start):
-    return jax.lax.fori_loop(0, n, lambda i, x: x @ start, start)
-
-  timed, start = jax.jit(work), jnp.ones((64, 64)) / 64
-  timed(start).block_until_ready()
-  begin = time.perf_counter()
-  timed(start).block_until_ready()
-  return time.perf_counter() - begin
-
-
-@pytest.mark.slow
-def test_a_second_signal_gives_up_a_step_that_takes_long(
-  tokens, tmp_path, caplog
-):
-  from jax import lax
-  from jax import numpy as jnp
-
-  caplog.set_level('INFO')
-  n = int(4 * 5000 / seconds_of(5000))
-  sent: list[float] = []
-
-  def send():
-    sent.append(time.monotonic())
-    os.kill(os.getpid(), signal.SIGTERM)
-
-  timers = [threading.Timer(seconds, send) for seconds in (0.5, 2.5)]
-
-  def slow_model(mode):
-    def add_nothing(x):
-      start = jnp.ones((64, 64)) / 64
-      n_times = n if mode == 'train' else 0
-      done = lax.fori_loop(0, n_times, lambda i, y: y @ start, start)
-      return x + 0 * done.sum()
-
-    return [*plain_model(mode), tl.Fn('Slow', add_nothing)]
-
-  def begin(new):
-    # Those of the evaluation at step 1.
-    for timer in timers if new else ():
-      timer.start()
-
-  with StopSignal() as signals:
-    loop = make_loop(
-      tokens,
-      tmp_path,
-      body=slow_model,
-      n_steps=5,
-      on_records=begin,
-      stop_signal=signals,
-    )
-    try:
-      with pytest.raises(Terminated):
-        loop.run()
-    finally:
-      ended = time.monotonic()
-      for timer in timers:
-        timer.cancel()
-  assert ended - sent[1] < 1.0
-  assert signals.has_raised
-  assert 'Stopping when the steps that are being computed are' in caplog.text
 
 
 def test_a_checkpoint_of_another_model_is_refused(tokens, tmp_path):
