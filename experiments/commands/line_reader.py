@@ -4,7 +4,7 @@ import math
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # Enough for full batches, little enough for memory and for the first answer.
 _LINES_AT_ONCE = 4096
@@ -17,17 +17,20 @@ _PAUSE_SECONDS = 0.004
 _MOST_SECONDS = 0.02
 
 
-def read_lines(descriptor: int) -> Iterator[list[bytes | None]]:
+def read_lines(
+  descriptor: int, meanwhile: Iterable[int] = ()
+) -> Iterator[list[bytes | None]]:
   """Yields the lines that are there, many at a time, as soon as there are any.
 
   Args:
     descriptor: of a file, a pipe, a terminal or a socket.
+    meanwhile: does a piece of work at a time, while there is nothing to read.
 
   Yields:
     At least one line, without its line feed; None for one of more than
     `MAX_LINE_MIB`. What follows the last line feed is a line, too.
   """
-  lines = _Lines()
+  lines, work = _Lines(), iter(meanwhile)
   while not lines.has_ended:
     until = math.inf
     while not lines.has_ended and len(lines.ready) < _LINES_AT_ONCE:
@@ -37,6 +40,9 @@ def read_lines(descriptor: int) -> Iterator[list[bytes | None]]:
         if pause <= 0 or not _wait(descriptor, pause):
           break
       else:
+        is_left = True
+        while is_left and not _wait(descriptor, 0):
+          is_left = next(work, None) is not None
         _wait(descriptor, None)
       lines.add(os.read(descriptor, _BLOCK_BYTES))
     is_full = len(lines.ready) >= _LINES_AT_ONCE

@@ -90,7 +90,9 @@ def predict(
     data = experiment.data
     n_lines = n_errors = n_misread = 0
     format_: Format | None = None
-    for lines in line_reader.read_lines(descriptor):
+    for lines in line_reader.read_lines(
+      descriptor, meanwhile=loaded.classifier.compile_buckets()
+    ):
       format_ = format_ or find_format(input_path, lines)
       questions = [
         read_question(line, format_, data.keys[:-1], data.text_separator)

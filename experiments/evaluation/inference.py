@@ -1,7 +1,7 @@
 """Forward passes: over a whole split, and over a user's texts."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,18 @@ class Classifier:
       inputs: token ids int32 [batch, length], 0 is padding.
     """
     return np.asarray(self._forward(self.weights, self._state, inputs))
+
+  def compile_buckets(self) -> Iterator[int]:
+    """Yields the length of each bucket, once its forward pass is compiled.
+
+    Whoever has time before the first text comes can answer it the sooner.
+    """
+    # Longer texts have programs of their own.
+    for length, size in zip(
+      self._buckets['boundaries'], self._buckets['batch_sizes'], strict=False
+    ):
+      self.answer(np.zeros((size, length), np.int32))
+      yield length
 
   def log_probs(self, tokens) -> tuple[np.ndarray, np.ndarray]:
     """Classifies every example once.

@@ -120,3 +120,24 @@ def test_a_descriptor_that_does_not_block():
     os.set_blocking(reading, False)
     threading.Timer(0.1, lambda: (os.write(writing, b'a\n'), close())).start()
     assert list(line_reader.read_lines(reading)) == [[b'a']]
+
+
+def test_work_is_done_while_nobody_writes():
+  with pipe() as (reading, writing, close):
+    done = []
+
+    def work():
+      for i in range(1, 5):
+        done.append(i)
+        if i in (2, 4):
+          os.write(writing, b'%d\n' % i)
+        yield i
+
+    batches = line_reader.read_lines(reading, meanwhile=work())
+    # What is written while it works is not kept waiting for the rest of it.
+    assert next(batches) == [b'2']
+    assert done == [1, 2]
+    assert next(batches) == [b'4']
+    close()
+    assert list(batches) == []
+    assert done == [1, 2, 3, 4]

@@ -61,3 +61,26 @@ def test_no_example_and_none_that_is_kept(classifier):
     log_probs, kept = classifier.log_probs(tokens)
     assert len(log_probs) == len(examples)
     assert not kept.any()
+
+
+def test_a_bucket_that_was_compiled_before_is_not_compiled_again():
+  model = SumModel()
+  shapes = []
+
+  def forward(weights, state, inputs):
+    shapes.append(inputs.shape)
+    return compiled(weights, state, inputs)
+
+  compiled = inference.compile_forward(model)
+  classifier = inference.Classifier(
+    model,
+    forward=forward,
+    weights=np.float32(2),
+    state=(),
+    boundaries=[2, 5],
+    batch_sizes=[4, 3, 2],
+  )
+  assert list(classifier.compile_buckets()) == [2, 5]
+  before = set(shapes)
+  classifier.log_probs(tokenization.Tokens.from_lists([[1], [1] * 5], [0, 0]))
+  assert set(shapes) == before
