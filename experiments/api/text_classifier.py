@@ -20,7 +20,8 @@ class Predicted(NamedTuple):
   """What a classifier says of some texts.
 
   Attributes:
-    labels: str [texts], the likeliest class of each.
+    labels: str [texts], the likeliest class of each; with REJECT_BELOW object
+      [texts], None where its probability is below.
     probabilities: float64 [texts, n_classes], in the order of `classes_`.
   """
 
@@ -59,7 +60,12 @@ class TextClassifier:
       UserError: one cannot be classified; which, and why, is in the message.
     """
     probabilities = self.predict_proba(texts)
-    return Predicted(self.classes_[probabilities.argmax(axis=1)], probabilities)
+    labels = self.classes_[probabilities.argmax(axis=1)]
+    reject_below = self._loaded.experiment.evaluation.reject_below
+    if reject_below is not None:
+      labels = labels.astype(object)
+      labels[probabilities.max(axis=1, initial=0) < reject_below] = None
+    return Predicted(labels, probabilities)
 
   def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
     """Returns probabilities float64 [texts, n_classes], as scikit-learn does.

@@ -172,7 +172,7 @@ def answer(
 
   Returns:
     An answer to each, with an 'error' in place of label and probabilities where
-    there is one.
+    there is one; the label is None where its probability is below REJECT_BELOW.
   """
   experiment, labels = loaded.experiment, loaded.labels
   found = prediction.classify(
@@ -201,8 +201,9 @@ def answer(
     if i in failures:
       result = {'error': failures[i]}
     else:
+      is_rejected = row[best_class] < (experiment.evaluation.reject_below or 0)
       result = {
-        'label': labels[best_class],
+        'label': None if is_rejected else labels[best_class],
         'probabilities': dict(zip(labels, row, strict=True)),
       }
     answers.append({**result, 'n_tokens': n_tokens})

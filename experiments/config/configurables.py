@@ -91,6 +91,8 @@ def experiment(
   best_direction='maximize',
   patience=None,
   ema_decay=None,
+  calibration=None,
+  reject_below=None,
   clip_grad_norm=None,
   init_from=None,
   histograms=False,
@@ -122,6 +124,9 @@ def experiment(
       training ends; None: any.
     ema_decay: what the moving average of the weights, which is evaluated in
       their place, keeps of itself at each step; None: there is no average.
+    calibration: 'temperature' fits one on the validation split, by which all
+      log-probabilities are divided; None: none is.
+    reject_below: the probability that an answer must have; None: any.
     clip_grad_norm: the largest L2 norm of the gradient of all weights; None:
       any, or what the optimizer says.
     init_from: a run directory, or a model.pkl.gz of trax, whose weights

@@ -158,12 +158,16 @@ class EvaluationConfig:
     best_metric: of the sampled evaluations, by which the best checkpoint is
       chosen; None: the last one is taken.
     best_direction: 'maximize' or 'minimize' it.
+    calibration: 'temperature', or None.
+    reject_below: the probability that an answer must have; None: any.
   """
 
   every_n_steps: int
   n_batches: int
   best_metric: str | None
   best_direction: str
+  calibration: str | None
+  reject_below: float | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -356,6 +360,8 @@ def resolve(config: Config) -> Experiment:
       n_batches=n_eval_batches,
       best_metric=own['best_metric'],
       best_direction=own['best_direction'],
+      calibration=own['calibration'],
+      reject_below=own['reject_below'],
     ),
     run=RunConfig(
       keep_checkpoints=own['keep_checkpoints'],

@@ -20,6 +20,8 @@ from experiments.foundation.errors import UserError
 _MODEL = ('', 'experiments.experiment', 'model')
 _N_FOLDS = ('', 'experiments.experiment', 'n_folds')
 _FOLD = ('', 'experiments.experiment', 'fold')
+_SPLITS = ('', 'experiments.experiment', 'splits')
+_CALIBRATION = ('', 'experiments.experiment', 'calibration')
 _PATIENCE = ('', 'experiments.experiment', 'patience')
 _BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
 _BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
@@ -103,6 +105,21 @@ def _check_folds(bindings: Mapping[Key, Binding]) -> None:
   raise UserError(f'{source.place}: {subject_of(source)} {rest}.')
 
 
+def _check_calibration(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses to calibrate where there is no validation split."""
+  calibration = bindings.get(_CALIBRATION)
+  if not calibration or resolve_value(calibration.value, bindings) is None:
+    return
+  splits = resolve_value(bindings[_SPLITS].value, bindings)
+  if isinstance(splits, list | tuple) and len(splits) < 3:
+    source = origin(calibration, bindings)
+    raise UserError(
+      f'{source.place}: {subject_of(source)} is fitted on a validation split, '
+      f'and SPLITS = {shorten(splits)} has none. Name three, e.g. '
+      "SPLITS = ('train[:90%]', 'train[90%:]', 'test')."
+    )
+
+
 def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
   shortest = bindings.get(_MIN_LENGTH)
   longest = resolve_value(bindings[_MAX_LENGTH].value, bindings)
@@ -180,6 +197,7 @@ RELATIONS = (
   ),
   Relation((_N_FOLDS, _FOLD), _check_folds),
   Relation((_PATIENCE, _BEST_METRIC), _check_patience),
+  Relation((_CALIBRATION, _SPLITS), _check_calibration),
   Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
 )
 

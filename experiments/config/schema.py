@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from experiments.config.specs import (
   BOOLEAN,
   BOUNDARIES,
+  CALIBRATION,
   COMBINER,
   COUNT,
   DATASET,
@@ -157,6 +158,15 @@ MACROS: Mapping[str, MacroEntry] = {
   ),
   'N_EVAL_BATCHES': MacroEntry(SIZE, 'batches of a sampled evaluation'),
   'SEED': MacroEntry(SEED, 'seeds weights, dropout and the order of the data'),
+  'CALIBRATION': MacroEntry(
+    optional(CALIBRATION),
+    "'temperature' fits one number on the validation split that makes "
+    'probabilities as sure as they are right; None leaves them',
+  ),
+  'REJECT_BELOW': MacroEntry(
+    optional(FRACTION),
+    'an answer whose probability is below is rejected; None: no answer is',
+  ),
 }
 
 
@@ -197,6 +207,8 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'best_direction': DIRECTION,
     'patience': optional(SIZE),
     'ema_decay': optional(FRACTION),
+    'calibration': optional(CALIBRATION),
+    'reject_below': optional(FRACTION),
     'clip_grad_norm': optional(POSITIVE),
     'init_from': optional(DIRECTORY),
     'histograms': BOOLEAN,

@@ -268,6 +268,7 @@ VOCAB_TYPE = _spec(
   "'subword' or 'word'", lambda value: value in ('subword', 'word')
 )
 COMBINER = _spec("'mean' or 'sqrtn'", lambda value: value in ('mean', 'sqrtn'))
+CALIBRATION = _spec("'temperature'", lambda value: value == 'temperature')
 DIRECTION = _spec(
   "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')
 )

@@ -1,6 +1,7 @@
 """Forward passes: over a whole split, and over a user's texts."""
 
 import contextlib
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from experiments.backend.compilation import Program, Tracing
 from experiments.batching import batches
+from experiments.evaluation import temperature as temperatures
 
 
 def compile_forward(
@@ -46,6 +48,7 @@ class Classifier:
   Attributes:
     model: the trax layer.
     weights: its tree of weights.
+    temperature: what its log-probabilities are divided by.
   """
 
   def __init__(
@@ -59,6 +62,7 @@ class Classifier:
     batch_sizes: Sequence[int],
     min_length: int | None = None,
     max_length: int | None = None,
+    temperature: float = 1.0,
   ):
     """Compiles nothing yet.
 
@@ -71,8 +75,9 @@ class Classifier:
       batch_sizes: batch size of each bucket.
       min_length: shorter examples are left out; None keeps them.
       max_length: longer examples are left out; None keeps them.
+      temperature: what its log-probabilities are divided by.
     """
-    self._forward = forward
+    self._forward, self.temperature = forward, temperature
     self.model, self.weights, self._state = model, weights, state
     self._buckets: dict[str, Any] = {
       'boundaries': boundaries,
@@ -87,7 +92,16 @@ class Classifier:
     Args:
       inputs: token ids int32 [batch, length], 0 is padding.
     """
-    return np.asarray(self._forward(self.weights, self._state, inputs))
+    log_probs = np.asarray(self._forward(self.weights, self._state, inputs))
+    if self.temperature == 1:
+      return log_probs
+    return temperatures.rescale(log_probs, self.temperature)
+
+  def at_temperature(self, temperature: float) -> 'Classifier':
+    """Returns the same model at another temperature."""
+    other = copy.copy(self)
+    other.temperature = temperature
+    return other
 
   def compile_buckets(self) -> Iterator[int]:
     """Yields the length of each bucket, once its forward pass is compiled.

@@ -65,3 +65,24 @@ def change_by_padding(
     return Padded(0, 0)
   changed = bare.argmax(axis=1) != padded.argmax(axis=1)
   return Padded(int(kept.sum()), int(changed[kept].sum()))
+
+
+def warn_of_padding(
+  classifier: inference.Classifier, tokens: tokenization.Tokens
+) -> None:
+  """Says so where the answers to short texts are those of their padding.
+
+  Args:
+    classifier: as of `change_by_padding`.
+    tokens: as of `change_by_padding`.
+  """
+  n_texts, n_changed = padded = change_by_padding(classifier, tokens)
+  if padded.is_decisive:
+    logging.warning(
+      'Answers to short texts are not to be trusted: of %d texts cut to %d '
+      'tokens, %d get another class by their padding. A model that leaves it '
+      'out, such as MODEL = @masked_mean_embedding, answers by the text alone.',
+      n_texts,
+      N_TOKENS,
+      n_changed,
+    )

@@ -76,7 +76,7 @@ def evaluate(
     return AskedResults(
       record.get('dataset', experiment.data.name),
       experiment.evaluated_split,
-      Measured(results.evaluation, results.examples),
+      Measured(results.evaluation, results.examples, results.answers),
       results.step or 0,
       directory.report.path,
     )
@@ -105,6 +105,7 @@ def evaluate(
       ),
       classifier=loaded.classifier,
       step=loaded.step,
+      reject_below=experiment.evaluation.reject_below,
       directory=place,
       predictions=place.file(_PREDICTIONS),
     )
@@ -115,6 +116,7 @@ def evaluate(
           'split': rows.split,
           'step': loaded.step,
           'metrics': measured.evaluation.to_dict(),
+          'answers': measured.answers,
         },
         indent=2,
       )

@@ -10,6 +10,7 @@ from experiments.foundation import json_types
 from experiments.foundation.errors import UserError
 from experiments.reporting import report
 from experiments.rundir import run_dir
+from experiments.rundir.run_record import Answers
 
 
 class _Prediction(TypedDict):
@@ -30,6 +31,7 @@ class Results(NamedTuple):
       a run that an earlier version of this project has finished.
     n_steps: training steps that the run has done.
     path: the run directory, where it is now.
+    answers: what calibration and rejection came to; None of earlier versions.
     is_old: whether the run was finished before, and nothing was done.
   """
 
@@ -38,6 +40,7 @@ class Results(NamedTuple):
   step: int | None
   n_steps: int
   path: pathlib.Path
+  answers: Answers | None = None
   is_old: bool = False
 
 
@@ -76,6 +79,7 @@ def read_results(directory: run_dir.RunDir) -> Results:
     run.get('evaluated_step'),
     run.get('steps', 0),
     directory.path,
+    run.get('answers'),
     is_old=True,
   )
 
@@ -87,7 +91,12 @@ def format_run(results: Results, config: EvaluationConfig) -> str:
     results: what came of it.
     config: how its best checkpoint was chosen.
   """
-  lines = [report.format_results(results.evaluation, results.examples), '']
+  lines = [
+    report.format_results(
+      results.evaluation, results.examples, results.answers
+    ),
+    '',
+  ]
   if config.best_metric is not None and results.step is not None:
     lines += [
       f'Evaluated at step {results.step} of {results.n_steps}: the best by '

@@ -12,10 +12,11 @@ from experiments.evaluation import (
   calibration,
   inference,
   metrics,
+  rejection,
   short_texts,
 )
 from experiments.foundation.directory import Directory, File
-from experiments.pipeline import prediction
+from experiments.pipeline import prediction, run_answers
 from experiments.pipeline.data import Data
 from experiments.pipeline.results import Results
 from experiments.reporting import (
@@ -31,6 +32,7 @@ from experiments.rundir import (
   run_dir,
   run_names,
 )
+from experiments.rundir.run_record import Answers
 from experiments.text import tokenization
 from experiments.training.context import Keep, keep_nothing
 
@@ -75,10 +77,12 @@ class Measured(NamedTuple):
   Attributes:
     evaluation: of all examples that are not too long.
     predictions: some of them.
+    answers: what calibration and rejection came to, for run.json.
   """
 
   evaluation: metrics.Evaluation
   predictions: list[report.Prediction]
+  answers: Answers | None
 
 
 class _Outcome(NamedTuple):
@@ -100,6 +104,7 @@ def measure(
   *,
   classifier: inference.Classifier,
   step: int,
+  reject_below: float | None,
   directory: Directory,
   predictions: File,
 ) -> Measured:
@@ -109,6 +114,7 @@ def measure(
     examples: what it is measured on.
     classifier: the model.
     step: training steps that the model has seen.
+    reject_below: as REJECT_BELOW.
     directory: of the report.
     predictions: the file of what the model said of every example.
 
@@ -123,7 +129,7 @@ def measure(
     'log_probs': log_probs[kept],
     'targets': np.asarray(tokens.labels)[kept],
   }
-  _warn_of_padding(classifier, tokens)
+  short_texts.warn_of_padding(classifier, tokens)
   shown = [
     prediction.describe(
       text=examples.vocabulary.decode(_ids(tokens, i)),
@@ -147,8 +153,14 @@ def measure(
     ),
     mistakes=_worst_mistakes(examples, log_probs, kept),
     predictions=shown,
+    risk=rejection.risk_coverage(**outcome)
+    if reject_below is not None
+    else None,
   )
-  return Measured(evaluation, shown)
+  answers = run_answers.measure(
+    **outcome, at=classifier.temperature, reject_below=reject_below
+  )
+  return Measured(evaluation, shown, answers)
 
 
 def _predict(
@@ -222,15 +234,22 @@ def evaluate_run(
     text_digests=data.test_digests,
     rows=data.held_out and data.held_out.rows,
   )
-  evaluation, examples = measure(
+  split = data.source.splits.get('validation')
+  classifier = classifier.at_temperature(1)
+  if experiment.evaluation.calibration:
+    assert split is not None, 'checked with the config'
+    classifier = run_answers.calibrate(
+      classifier, data.validation, directory=directory, split=split, step=step
+    )
+  evaluation, examples, answers = measure(
     own,
     classifier=classifier,
     step=step,
+    reject_below=experiment.evaluation.reject_below,
     directory=directory.report,
     predictions=directory.predictions_of(own.split),
   )
-  measured = {'metrics': evaluation.to_dict()}
-  split = data.source.splits.get('validation')
+  measured = {'metrics': evaluation.to_dict(), 'answers': answers}
   # What folds are compared by is the fold.
   if split is not None and data.held_out is None:
     outcome = _predict(
@@ -265,7 +284,9 @@ def evaluate_run(
   )
   directory.write_run(**measured, evaluated_step=step)
   n_steps = directory.read_run().get('steps', step)
-  return Results(evaluation, examples, step, n_steps, directory.root.where())
+  return Results(
+    evaluation, examples, step, n_steps, directory.root.where(), answers
+  )
 
 
 def _write_events(
@@ -302,24 +323,6 @@ def _write_events(
       encoding='utf-8-sig'
     )
     writer.text('predictions', markdown, step)
-
-
-def _warn_of_padding(
-  classifier: inference.Classifier, tokens: tokenization.Tokens
-) -> None:
-  """Says so where the answers to short texts are those of their padding."""
-  n_texts, n_changed = padded = short_texts.change_by_padding(
-    classifier, tokens
-  )
-  if padded.is_decisive:
-    logging.warning(
-      'Answers to short texts are not to be trusted: of %d texts cut to %d '
-      'tokens, %d get another class by their padding. A model that leaves it '
-      'out, such as MODEL = @masked_mean_embedding, answers by the text alone.',
-      n_texts,
-      short_texts.N_TOKENS,
-      n_changed,
-    )
 
 
 def _worst_mistakes(

@@ -122,7 +122,9 @@ def evaluate_again(
   """
   cache_dir = cache.cache_dir()
   # First, since it tells whether the vocabulary is that of the run.
-  loaded = saved_model.load_run(experiment, directory, cache_dir=cache_dir)
+  loaded = saved_model.load_run(
+    experiment, directory, cache_dir=cache_dir, is_calibrated=False
+  )
   data = open_data(
     experiment, cache_dir=cache_dir, vocabulary=loaded.vocabulary
   )

@@ -10,7 +10,7 @@ from experiments.backend import jax_setup
 from experiments.config.experiment import Experiment
 from experiments.evaluation import inference
 from experiments.foundation.errors import UserError
-from experiments.pipeline import run_identity
+from experiments.pipeline import run_answers, run_identity
 from experiments.pipeline.data import run_vocabulary
 from experiments.pipeline.models import Models
 from experiments.rundir import checkpoints, run_dir
@@ -92,7 +92,11 @@ class LoadedRun(NamedTuple):
 
 
 def load_run(
-  experiment: Experiment, directory: run_dir.RunDir, *, cache_dir: pathlib.Path
+  experiment: Experiment,
+  directory: run_dir.RunDir,
+  *,
+  cache_dir: pathlib.Path,
+  is_calibrated: bool = True,
 ) -> LoadedRun:
   """Starts JAX as the run had it, and loads what answers.
 
@@ -100,15 +104,22 @@ def load_run(
     experiment: of the run.
     directory: of the run.
     cache_dir: of compiled programs.
+    is_calibrated: whether it answers at the temperature of the run, if its
+      config asks for one.
 
   Raises:
-    UserError: see `load_classifier`; or the vocabulary cannot be read.
+    UserError: see `load_classifier`; or the vocabulary or the temperature
+      cannot be read.
   """
   jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
   vocabulary = run_vocabulary(experiment, directory)
   classifier, step = load_classifier(
     experiment, directory, vocabulary=vocabulary
   )
+  if is_calibrated and experiment.evaluation.calibration:
+    classifier = classifier.at_temperature(
+      run_answers.load_temperature(directory, step)
+    )
   return LoadedRun(
     experiment, classifier, step, vocabulary, directory.read_labels()
   )

@@ -11,10 +11,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.evaluation import by_length, calibration, metrics
+from experiments.evaluation import (
+  by_length,
+  calibration,
+  metrics,
+  rejection,
+)
 from experiments.foundation import csv_text, json_text, plain_text
 from experiments.foundation.directory import Directory
 from experiments.reporting import mistakes_page, report_plots
+from experiments.rundir.run_record import Answers
 
 # Characters that mean something to Markdown within a line. References, because
 # escapes by backslash differ between Markdown dialects.
@@ -57,6 +63,7 @@ def write_report(
   lengths: Sequence[by_length.LengthBin],
   mistakes: Sequence[mistakes_page.Mistake] = (),
   predictions: Sequence[Prediction] = (),
+  risk: rejection.RiskCoverage | None = None,
 ) -> list[pathlib.Path]:
   """Writes the report of a run, each file whole or not at all.
 
@@ -65,6 +72,7 @@ def write_report(
   * per_class.csv: class, precision, recall, f1, support
   * calibration.png, calibration.csv: a row a bin, empty where no example is
   * accuracy_by_length.png, accuracy_by_length.csv: a row a bin
+  * risk_coverage.png, risk_coverage.csv: a row a threshold, if there is `risk`
   * mistakes.html
   * predictions.jsonl (all of each text) and predictions.md (its beginning)
 
@@ -77,6 +85,7 @@ def write_report(
     lengths: its examples by length.
     mistakes: of it, the worst first.
     predictions: examples of it.
+    risk: by coverage, where answers may be rejected.
 
   Returns:
     The paths written.
@@ -105,16 +114,60 @@ def write_report(
     ),
     'predictions.md': predictions_markdown(predictions) + '\n',
   }
+  if risk is not None:
+    contents['risk_coverage.png'] = report_plots.risk_coverage_png(risk)
+    contents['risk_coverage.csv'] = csv_text.to_csv(
+      [
+        ['threshold', 'coverage', 'risk'],
+        *zip(
+          risk.thresholds.tolist(),
+          risk.coverages.tolist(),
+          risk.risks.tolist(),
+          strict=True,
+        ),
+      ]
+    )
   for name, content in contents.items():
     directory.file(name).write(content)
   return [directory.path / name for name in contents]
 
 
 def format_results(
-  evaluation: metrics.Evaluation, predictions: Sequence[Prediction]
+  evaluation: metrics.Evaluation,
+  predictions: Sequence[Prediction],
+  answers: Answers | None = None,
 ) -> str:
   """Returns an evaluation and some predictions as text for a terminal."""
-  return f'{format_evaluation(evaluation)}\n\n{format_predictions(predictions)}'
+  blocks = [format_evaluation(evaluation)]
+  if answers and any(answers.values()):
+    blocks.append(format_answers(evaluation, answers))
+  return '\n\n'.join([*blocks, format_predictions(predictions)])
+
+
+def format_answers(evaluation: metrics.Evaluation, answers: Answers) -> str:
+  """Returns what calibration and rejection came to, a line or two each.
+
+  Args:
+    evaluation: of the same examples.
+    answers: at least one of both.
+  """
+  lines = []
+  if calibrated := answers['calibration']:
+    lines += [
+      f'Calibrated at temperature {calibrated["temperature"]:.3f}; without it '
+      f'cross-entropy {calibrated["cross_entropy_before"]:.4f},',
+      f'ECE {calibrated["expected_calibration_error_before"]:.4f}.',
+    ]
+  if rejected := answers['rejection']:
+    risk = rejected['risk']
+    right = '' if risk is None else f', of which {1 - risk:.2%} are right'
+    n_answered = round(rejected['coverage'] * evaluation.n_examples)
+    lines += [
+      f'At least {rejected["threshold"]:g} sure: {n_answered} of '
+      f'{evaluation.n_examples} answers{right}. Area under the',
+      f'risk-coverage curve {rejected["area"]:.4f}.',
+    ]
+  return '\n'.join(lines)
 
 
 def format_evaluation(evaluation: metrics.Evaluation) -> str:

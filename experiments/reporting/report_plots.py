@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.evaluation import by_length, calibration, metrics
+from experiments.evaluation import (
+  by_length,
+  calibration,
+  metrics,
+  rejection,
+)
 from experiments.foundation import plain_text
 from experiments.reporting import drawing
 
@@ -219,6 +224,39 @@ def accuracy_by_length_png(bins: Sequence[by_length.LengthBin]) -> bytes:
     canvas.line(points, _BLUE, 1.5)
   for point in points:
     canvas.dot(point, _BLUE, 4)
+  return axes.png()
+
+
+def risk_coverage_png(found: rejection.RiskCoverage) -> bytes:
+  """Draws the share of wrong answers against the share of examples answered.
+
+  Args:
+    found: the curve.
+
+  Returns:
+    An encoded PNG.
+  """
+  highest = max(1.05 * float(found.risks.max()), 0.005)
+  ticks = drawing.ticks(0, highest)
+  axes = drawing.Axes(
+    480,
+    300,
+    title=f'area under the risk-coverage curve {found.area:.4f}',
+    x_label='coverage: share of examples that are answered',
+    y_label='risk: share of wrong answers',
+    x_range=(0, 1),
+    y_range=(0, highest),
+    x_ticks=[(i / 5, f'{i / 5:.1f}') for i in range(6)],
+    y_ticks=ticks,
+  )
+  for tick, _ in ticks:
+    axes.canvas.line([axes.at(0, tick), axes.at(1, tick)], drawing.PALE)
+  points = [
+    axes.at(x, y) for x, y in zip(found.coverages, found.risks, strict=True)
+  ]
+  if len(points) > 1:
+    axes.canvas.line(points, _BLUE, 1.5)
+  axes.canvas.dot(points[-1], _BLUE)
   return axes.png()
 
 

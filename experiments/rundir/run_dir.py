@@ -58,7 +58,7 @@ VOCABULARIES = {
 # The names of files, by directory.
 _EVENTS = re.compile(r'.*tfevents.*|\.rewrite\.tmp')
 _IN_ROOT = re.compile(
-  r'config\.gin|run\.json|metrics\.jsonl|vocabulary\.[a-z.]+|model\.pkl\.gz|'
+  r'config\.gin|run\.json|calibration\.json|metrics\.jsonl|vocabulary\.[a-z.]+|model\.pkl\.gz|'
   rf'model\.weights\.npy\.gz|\.lock|log\.txt|{_EVENTS.pattern}'
 )
 _CHECKPOINTS = re.compile(r'step_\d{10}\.npz')
@@ -92,6 +92,7 @@ class RunDir:
     self.path = self.root.path
     self.config = self.root.file('config.gin')
     self.run = self.root.file('run.json')
+    self.calibration = self.root.file('calibration.json')
     self.metrics = self.root.file('metrics.jsonl')
     self.checkpoints = self.root.directory('checkpoints')
     self.model = self.root.file('model.pkl.gz')

@@ -43,6 +43,12 @@ before its data were open lacks `dataset` to `vocabulary`.
                   second, and so on
   validation_metrics    object: the same of the validation split, where there is
                 one of three; not in runs of earlier versions
+  answers       object, of the test split
+    calibration   null without CALIBRATION; else the temperature, and what
+                cross-entropy and calibration error are without it
+    rejection   null without REJECT_BELOW; else the threshold, the share of
+                examples answered (coverage), the share of wrong ones among
+                these (risk), and the area under the curve of both
   host          name of the machine
   python        version
   versions      object: version by package
@@ -89,6 +95,30 @@ class Metrics(TypedDict, total=False):
   rank_counts: list[int]
 
 
+class Calibrated(TypedDict):
+  """What the evaluated split would have come to at temperature 1."""
+
+  temperature: float
+  cross_entropy_before: float
+  expected_calibration_error_before: float
+
+
+class Rejected(TypedDict):
+  """What REJECT_BELOW comes to."""
+
+  threshold: float
+  coverage: float
+  risk: float | None
+  area: float
+
+
+class Answers(TypedDict):
+  """What calibration and rejection come to; None without them."""
+
+  calibration: Calibrated | None
+  rejection: Rejected | None
+
+
 class RunRecord(TypedDict, total=False):
   """The fields; a run has those that are known so far."""
 
@@ -110,6 +140,7 @@ class RunRecord(TypedDict, total=False):
   n_threads: int
   metrics: Metrics
   validation_metrics: Metrics
+  answers: Answers
   host: str
   python: str
   versions: Mapping[str, str]

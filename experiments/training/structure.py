@@ -49,6 +49,7 @@ _TRAIN_TASK = 'trax.supervised.training.TrainTask'
 _REFERENCE = re.compile(r'@(?:[\w.]+/)*([\w.]+)')
 _HOST_ONLY: Mapping[str, tuple[str, ...]] = {
   'experiments.experiment': (
+    'calibration',
     'fold',
     'histograms',
     'init_from',
@@ -56,6 +57,7 @@ _HOST_ONLY: Mapping[str, tuple[str, ...]] = {
     'n_steps',
     'patience',
     'projector',
+    'reject_below',
     'seed',
   ),
   'trax.supervised.training.EvalTask': ('n_eval_batches',),

@@ -22,6 +22,17 @@ BAD = [
     text='experiment.patience = 3\n',
   ),
   Bad(
+    '--gin_bindings="CALIBRATION=\'temperature\'": macro CALIBRATION is fitted '
+    "on a validation split, and SPLITS = ('train', 'test') has none. Name "
+    "three, e.g. SPLITS = ('train[:90%]', 'train[90%:]', 'test').",
+    flags=["CALIBRATION='temperature'"],
+  ),
+  Bad(
+    "--gin_bindings='REJECT_BELOW=80': macro REJECT_BELOW must be a number "
+    'from 0 to below 1, or None, not 80.',
+    flags=['REJECT_BELOW=80'],
+  ),
+  Bad(
     "--gin_bindings='FOLD=7': macro FOLD is the number of a fold, and there "
     'are none. Bind N_FOLDS, too, e.g. N_FOLDS = 8.',
     flags=['FOLD=7'],

@@ -72,6 +72,11 @@ SECOND: dict[str, tuple[str, tuple[str, ...]]] = {
     (BEST, "experiment.best_direction = 'maximize'", 'N_STEPS = 8'),
   ),
   'experiment.ema_decay': ('0.5', ()),
+  'experiment.calibration': (
+    "'temperature'",
+    ("SPLITS = ('train[:50%]', 'train[50%:]', 'test')",),
+  ),
+  'experiment.reject_below': ('0.5', ()),
   'experiment.clip_grad_norm': ('0.001', ('OPTIMIZER = @SGD',)),
   'experiment.init_from': ("'nowhere'", ()),
   'experiment.histograms': ('True', ()),

@@ -59,6 +59,14 @@ RUN = {
   'n_threads': 2,
   'metrics': METRICS,
   'validation_metrics': METRICS,
+  'answers': {
+    'calibration': {
+      'temperature': 1.5,
+      'cross_entropy_before': 0.5,
+      'expected_calibration_error_before': 0.1,
+    },
+    'rejection': {'threshold': 0.8, 'coverage': 0.9, 'risk': None, 'area': 0.1},
+  },
   'host': 'here',
   'python': '3.11.7',
   'versions': {'trax': '1.4.1'},
