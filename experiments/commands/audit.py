@@ -1,6 +1,5 @@
 """What --mode=audit does."""
 
-import logging
 import pathlib
 
 from absl import flags
@@ -13,8 +12,9 @@ from experiments.audit import (
   findings,
   opening,
 )
+from experiments.commands import page_file
 from experiments.commands.experiment_flags import read_experiment
-from experiments.foundation import cache, files, terminal
+from experiments.foundation import cache, terminal
 from experiments.foundation.errors import StrictFinding, UserError
 from experiments.pipeline import data
 
@@ -36,7 +36,7 @@ def run(values: flags.FlagValues) -> None:
       'text or json. --format=json lists all rows that were found.'
     )
   opening.check_packages()
-  page = None if values.html is None else _check_page(values.html)
+  page = None if values.html is None else page_file.check(values.html)
   experiment, _ = read_experiment(values)
   cache_dir = cache.cache_dir()
   source = data.open_source(experiment.data, cache_dir=cache_dir)
@@ -64,7 +64,7 @@ def run(values: flags.FlagValues) -> None:
     experiment, source, rows, {row for item in shown for row in item.rows}
   )
   if page is not None:
-    _write_page(page, audit_html.render(found, listed, places))
+    page_file.write(page, audit_html.render(found, listed, places))
   render = audit_json.render if values.format == 'json' else audit_text.render
   terminal.print_data(render(found, listed, places))
   if values.strict and found.leaks:
@@ -76,27 +76,3 @@ def run(values: flags.FlagValues) -> None:
       for leak in found.leaks
     )
     raise StrictFinding(f'--strict: {told}.')
-
-
-def _check_page(name: str) -> pathlib.Path:
-  """Returns the path of a page that can be written, as far as can be told."""
-  path = pathlib.Path(name)
-  if path.is_dir() or not path.parent.is_dir():
-    what = (
-      'it is a directory' if path.is_dir() else f'no {path.parent}/ is here'
-    )
-    raise UserError(
-      f'--html={name}: {what}. Name a file in a directory that is there, such '
-      'as --html=audit.html.'
-    )
-  return path
-
-
-def _write_page(path: pathlib.Path, content: str) -> None:
-  try:
-    files.write_atomic(path, content)
-  except OSError as error:
-    raise UserError(
-      f'--html={path}: cannot be written: {error.strerror}.'
-    ) from error
-  logging.info('Written: %s', path)

@@ -6,6 +6,7 @@ from typing import Any
 
 from absl import flags
 
+from experiments.commands import page_file
 from experiments.comparison import compare, compare_tables, run_reader
 from experiments.foundation import terminal
 from experiments.foundation.errors import UserError
@@ -16,7 +17,7 @@ NOTHING_KEPT = (
 
 
 def run(values: flags.FlagValues) -> None:
-  """Prints the table of the runs in a directory, and draws it.
+  """Prints the table of the runs in a directory; draws it, and writes a page.
 
   Args:
     values: the flags.
@@ -25,6 +26,7 @@ def run(values: flags.FlagValues) -> None:
     UserError: there is no run, none has the objective, the baseline cannot be
       compared with, or the pictures cannot be written.
   """
+  page = None if values.html is None else page_file.check(values.html)
   comparison = compare.compare(
     values.output_dir, values.objective, values.baseline, values.split
   )
@@ -39,6 +41,15 @@ def run(values: flags.FlagValues) -> None:
       ) from error
     for path in paths:
       logging.info('Drawn: %s', path)
+  if page is not None:
+    from experiments.comparison import compare_page
+
+    page_file.write(
+      page,
+      compare_page.render(
+        comparison, weigh(comparison, None), values.output_dir
+      ),
+    )
   # CSV has neither intervals nor differences, JSON those of all configs.
   is_whole = values.format == 'json' or not values.top
   table = compare_tables.render(

@@ -162,7 +162,7 @@ flags.DEFINE_integer(
   lower_bound=0,
 )
 flags.DEFINE_string(
-  'html', None, 'audit: a page for a browser, too. --html=audit.html'
+  'html', None, 'compare, audit: a page for a browser, too. --html=page.html'
 )
 flags.DEFINE_bool(
   'strict',
@@ -219,7 +219,7 @@ _MODES_OF = {
   'baseline': ('compare',),
   'plots': ('compare', 'find_lr'),
   'top': ('compare',),
-  'html': ('audit',),
+  'html': ('compare', 'audit'),
   'strict': ('audit',),
 }
 

@@ -47,11 +47,22 @@ def write_plots(
     if len(comparison.sections) > 1:
       within /= run_names.safe_name(f'{section.dataset},{section.split}')
     within.mkdir(parents=True, exist_ok=True)
-    for name, figure in _pictures(comparison, section).items():
+    for name, png in draw_section(comparison, section).items():
       path = within / name
-      files.write_atomic(path, _png(figure))
+      files.write_atomic(path, png)
       paths.append(path)
   return paths
+
+
+def draw_section(comparison: Comparison, section: Section) -> dict[str, bytes]:
+  """Returns the pictures of a section, PNG, by the names of their files.
+
+  Args:
+    comparison: of any runs.
+    section: of it.
+  """
+  figures = _pictures(comparison, section)
+  return {name: _png(figure) for name, figure in figures.items()}
 
 
 def _pictures(comparison: Comparison, section: Section) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Pages for a browser that need nothing besides themselves.
 
 What they show is anyone's: all names and texts are escaped, and a page forbids
-itself scripts and whatever it would have to load.
+itself all scripts but its own, and whatever it would have to load.
 """
 
 from __future__ import annotations
@@ -39,21 +39,37 @@ summary { cursor: pointer; }
 """
 
 
-def page(title: str, body: Sequence[str]) -> str:
+def page(
+  title: str,
+  body: Sequence[str],
+  *,
+  style: str = '',
+  script: str = '',
+  has_pictures: bool = False,
+) -> str:
   """Renders a page.
 
   Args:
     title: in HTML, escaped.
     body: lines of HTML, in which all that is not ours is escaped.
+    style: CSS beside that of all pages.
+    script: the one that runs, in JavaScript; no other does.
+    has_pictures: whether there are any, as `data:`.
 
   Returns:
     HTML.
   """
-  digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+  style = _STYLE + style
   policy = (
-    f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; "
+    f"default-src 'none'; style-src {_source(style)}; base-uri 'none'; "
     "form-action 'none'"
   )
+  if has_pictures:
+    policy += '; img-src data:'
+  scripts = []
+  if script:
+    policy += f'; script-src {_source(script)}'
+    scripts.append(f'<script>{script}</script>')
   return '\n'.join(
     [
       '<!DOCTYPE html>',
@@ -63,15 +79,22 @@ def page(title: str, body: Sequence[str]) -> str:
       f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
       '<meta name="viewport" content="width=device-width, initial-scale=1">',
       f'<title>{title}</title>',
-      f'<style>{_STYLE}</style>',
+      f'<style>{style}</style>',
       '</head>',
       '<body>',
       *body,
+      *scripts,
       '</body>',
       '</html>',
       '',
     ]
   )
+
+
+def _source(content: str) -> str:
+  """Returns what allows a style or a script by a page's policy."""
+  digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+  return f"'sha256-{digest}'"
 
 
 def name(name: str) -> str:
