@@ -15,7 +15,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from experiments.comparison import compared_runs, run_reader
+from experiments.comparison import compared_runs, grouping, run_reader
 from experiments.comparison.run_reader import Run
 from experiments.evaluation import metric_names
 from experiments.foundation import plain_text
@@ -120,6 +120,7 @@ class Comparison:
     is_minimized: whether less of it is better.
     baseline: directories of the runs that the others are compared with, all of
       one config; empty for the best of each section.
+    second_objective: another metric that counts, too; None for none.
   """
 
   sections: tuple[Section, ...]
@@ -127,6 +128,7 @@ class Comparison:
   objective: str
   is_minimized: bool
   baseline: tuple[pathlib.Path, ...] = ()
+  second_objective: str | None = None
 
   @property
   def runs(self) -> list[Run]:
@@ -173,8 +175,8 @@ def compare(
 
   Args:
     directory: e.g. runs/agnews.
-    objective: the metric to sort by; None takes that of the sweep, if there is
-      one, else the accuracy.
+    objective: the metric to sort by, and after a comma another one that counts,
+      too; None takes that of the sweep, if there is one, else the accuracy.
     baseline: a run that the others are compared with, or a directory that holds
       some of one config; it need not be in `directory`. None is the best.
     split: on which runs are compared, those alone that are measured on it;
@@ -189,18 +191,16 @@ def compare(
     runs = compared_runs.take_split(runs, split)
   found, is_minimized = read_objective(directory)
   known = sorted({metric for run in runs for metric in run.metrics})
-  if (
-    objective
-    and known
-    and all(run.find_metric(objective) is None for run in runs)
-  ):
-    raise UserError(
-      f'--objective={objective}: no run has this metric. There are '
-      f'{", ".join(map(plain_text.escape_line, known))}.'
-    )
-  if objective and objective != found:
+  first, second = split_objectives(objective or found)
+  for name in (first, second) if objective else ():
+    if name and known and all(run.find_metric(name) is None for run in runs):
+      raise UserError(
+        f'--objective={objective}: no run has the metric {name}. There are '
+        f'{", ".join(map(plain_text.escape_line, known))}.'
+      )
+  if objective and first != split_objectives(found)[0]:
     is_minimized = None
-  comparison = compare_runs(runs, objective or found, is_minimized)
+  comparison = compare_runs(runs, first, is_minimized, second)
   return _with_baseline(comparison, chosen, baseline)
 
 
@@ -229,8 +229,19 @@ def _with_baseline(
   return dataclasses.replace(comparison, baseline=tuple(sorted(paths)))
 
 
+def split_objectives(text: str) -> tuple[str, str | None]:
+  """Returns the objective, and the one after the comma if there is one."""
+  first, _, second = (part.strip() for part in text.rpartition(','))
+  # The class of a metric may have a comma in its name.
+  is_second = second == metric_names.N_WEIGHTS or metric_names.is_known(second)
+  return (first, second) if first and is_second else (text, None)
+
+
 def compare_runs(
-  runs: Iterable[Run], objective: str, is_minimized: bool | None = None
+  runs: Iterable[Run],
+  objective: str,
+  is_minimized: bool | None = None,
+  second_objective: str | None = None,
 ) -> Comparison:
   """Compares runs.
 
@@ -238,6 +249,7 @@ def compare_runs(
     runs: in any order, at least one.
     objective: the metric to sort by.
     is_minimized: whether less is better; None goes by the metric's name.
+    second_objective: another metric that counts, too.
   """
   if is_minimized is None:
     is_minimized = metric_names.is_minimized(objective)
@@ -248,13 +260,18 @@ def compare_runs(
     return math.inf if math.isnan(value) else sign * value
 
   runs = [run.with_metric(objective) for run in runs]
+  if second_objective:
+    runs = [run.with_metric(second_objective) for run in runs]
   measured = [run for run in runs if run.metrics]
   if measured and not any(objective in run.metrics for run in measured):
     logging.warning('No run has %s, so they are not sorted by it', objective)
   runs.sort(key=lambda run: (order(run.metrics), run.name))
   sections = []
-  for (dataset, split), members in _by_data(runs).items():
-    columns, groups = _columns(members), _groups(members)
+  for (dataset, split), members in grouping.group_by_data(runs).items():
+    columns, groups = (
+      grouping.find_columns(members),
+      grouping.group_by_config(members),
+    )
     sections.append(
       Section(
         dataset=dataset,
@@ -276,83 +293,17 @@ def compare_runs(
     metrics=tuple(
       sorted(
         {metric for run in runs for metric in run.metrics},
-        key=lambda metric: (metric != objective, metric),
+        key=lambda metric: (
+          metric != objective,
+          metric != second_objective,
+          metric,
+        ),
       )
     ),
     objective=objective,
     is_minimized=is_minimized,
+    second_objective=second_objective,
   )
-
-
-def _by_data(runs: Sequence[Run]) -> dict[tuple[str, str], list[Run]]:
-  """Returns runs by the data set and the split that they are measured on.
-
-  A run that ended before its data were open knows the name of its data set
-  alone, not the version, and one that never began not even that: they stand
-  with the others.
-  """
-  known = collections.Counter(
-    (run.dataset, run.pooled_split)
-    for run in runs
-    if run.n_examples and not run.system
-  )
-  names = {
-    (data.partition(':')[0], split): (data, split) for data, split in known
-  }
-  most = max(known, key=known.__getitem__, default=('', ''))
-  found: dict[tuple[str, str], list[Run]] = {}
-  for run in runs:
-    data = run.dataset, run.pooled_split
-    if not run.dataset and not run.system:
-      data = most
-    elif data not in known:
-      data = names.get((run.dataset.partition(':')[0], data[1]), data)
-    found.setdefault(data, []).append(run)
-  return found
-
-
-def _columns(runs: Sequence[Run]) -> list[str]:
-  """Returns the names of bindings that tell runs apart.
-
-  Where all runs bind a parameter to the same macro the macro is named, else the
-  parameter. A name that some runs lack, such as a parameter of another model's,
-  counts if its values differ, or if the command line bound it.
-  """
-  runs = [run for run in runs if not run.system]
-  values: dict[str, set[str]] = {}
-  macros: dict[str, set[str | None]] = {}
-  for run in runs:
-    for name, value in run.settings.items():
-      values.setdefault(name, set()).add(value)
-      macros.setdefault(name, set()).add(run.macros.get(name))
-  named = [name for run in runs for name in run.bindings]
-  overridden = {name for run in runs for name in run.overrides}
-  found = set()
-  for name, different in values.items():
-    shown = name
-    if len(macros[name]) == 1:
-      shown = next(iter(macros[name])) or name
-    is_missing = any(name not in run.bindings for run in runs)
-    if len(different) > 1 or (is_missing and overridden & {name, shown}):
-      found.add(shown)
-  # In the order of config.gin.
-  return [name for name in dict.fromkeys(named) if name in found]
-
-
-def _groups(runs: Sequence[Run]) -> list[list[Run]]:
-  """Returns runs that differ in seed or fold alone, a list for each config."""
-  by_settings: dict[Any, dict[Any, Run]] = {}
-  for run in runs:
-    # Of a run without a config, nothing is known but its name.
-    key: Any = run.name
-    if run.system:
-      key = ('system', run.system)
-    elif run.bindings:
-      key = tuple(sorted(run.settings.items()))
-    # A seed that was run twice is one sample.
-    sample = run.seed, run.fold
-    by_settings.setdefault(key, {}).setdefault(sample, run)
-  return [list(by_seed.values()) for by_seed in by_settings.values()]
 
 
 def _n_examples(groups: Sequence[Sequence[Run]]) -> int:

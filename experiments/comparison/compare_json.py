@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from experiments.comparison import importance, pareto
 from experiments.comparison.compare import Comparison, Section
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def to_json(
   return {
     'objective': comparison.objective,
     'direction': 'minimize' if comparison.is_minimized else 'maximize',
+    'second_objective': comparison.second_objective,
     'columns': comparison.columns,
     'runs': [
       {
@@ -60,6 +62,18 @@ def to_json(
       }
       for i, section in enumerate(comparison.sections)
       for j, group in enumerate(section.groups)
+    ],
+    'sections': [
+      {
+        'dataset': section.dataset,
+        'split': section.split,
+        'pareto_front': [
+          [run.name for run in section.groups[i].runs]
+          for i in pareto.find_front(comparison, section.groups)
+        ],
+        'importance': importance.measure(comparison, section),
+      }
+      for section in comparison.sections
     ],
     'best': [
       _best_json(comparison, section, evidence[i] if evidence else None)

@@ -11,6 +11,8 @@ from experiments.comparison import (
   compare_plots,
   config_names,
   disagreements,
+  importance,
+  pareto,
   verdicts,
 )
 from experiments.comparison.compare import Comparison, Group, Section
@@ -51,6 +53,7 @@ img { max-width: 100%; background: #fff; }
 _ALT = {
   'steps.png': 'Loss and metrics over steps, the best runs dark',
   'values.png': 'The objective against each binding that differs',
+  'pareto.png': 'Both objectives, and what nothing is better than',
   'parallel.png': 'All bindings that differ, and the objective',
 }
 # Sorts the rows of a table by the column whose head is clicked.
@@ -116,6 +119,8 @@ def _section(
   )
   lines = verdicts.describe(comparison, section, evidence) if evidence else []
   lines += verdicts.describe_test(comparison, section, evidence)
+  lines += pareto.describe(comparison, section)
+  lines += importance.describe(comparison, section)
   yield from (f'<p>{_line(line)}</p>' for line in lines)
   yield from _table(comparison, section, evidence)
   for name, png in compare_plots.draw_section(comparison, section).items():
@@ -138,7 +143,10 @@ def _table(
   metrics = [
     name
     for name in comparison.metrics
-    if (name == comparison.objective or not metric_names.is_rare(name))
+    if (
+      name in (comparison.objective, comparison.second_objective)
+      or not metric_names.is_rare(name)
+    )
     and any(name in group.means for group in groups)
   ]
   has_differences = any(each.contrasts for each in known)
@@ -234,7 +242,7 @@ def _metric_cell(
   value = group.means.get(name)
   if value is None:
     return _cell(None, '')
-  content = f'{value:.4f}'
+  content = metric_names.show_value(name, value)
   interval = each.intervals.get(name)
   if interval and math.isfinite(value):
     low, high = scale

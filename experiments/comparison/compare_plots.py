@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from experiments.comparison import run_reader
+from experiments.comparison import pareto, run_reader
 from experiments.comparison.compare import Comparison, Section
 from experiments.comparison.run_reader import Run
 from experiments.foundation import files
@@ -38,7 +38,8 @@ def write_plots(
 
   Returns:
     The files: `steps.png`, the sampled metric and the training loss against
-    step; `values.png`, the objective against each binding that differs; and,
+    step; `values.png`, the objective against each binding that differs;
+    `pareto.png`, both objectives if there are two; and,
     for three of these and more, `parallel.png`. Lines are dark for the best.
   """
   paths = []
@@ -80,6 +81,10 @@ def _pictures(comparison: Comparison, section: Section) -> dict[str, Any]:
   ]
   if columns:
     pictures['values.png'] = draw_values(comparison, measured, columns)
+  if comparison.second_objective is not None:
+    front = pareto.find_front(comparison, section.groups)
+    if front:
+      pictures['pareto.png'] = draw_front(comparison, section, front)
   if len(columns) >= 3:
     pictures['parallel.png'] = draw_parallel(comparison, measured, columns)
   return pictures
@@ -228,6 +233,32 @@ def _draw_medians(panel, by_value: dict[float, list[float]], scale: 'Scale'):
     marker='_',
     label=label,
   )
+
+
+def draw_front(comparison: Comparison, section: Section, front: Sequence[int]):
+  """Returns a figure of both objectives of all configs, the front joined."""
+  second = comparison.second_objective
+  assert second is not None
+  names = (second, comparison.objective)
+  picture, (panel,) = _figure(1)
+  points = [
+    tuple(group.means[name] for name in names)
+    for group in section.groups
+    if all(name in group.means for name in names)
+  ]
+  joined = sorted(
+    tuple(section.groups[i].means[name] for name in names) for i in front
+  )
+  panel.plot(*zip(*points, strict=True), 'o', color='tab:blue', alpha=0.5)
+  panel.plot(*zip(*joined, strict=True), 'o-', color='tab:orange')
+  least, most = min(x for x, _ in points), max(x for x, _ in points)
+  if least > 0 and most / least >= 10:
+    panel.set_xscale('log')
+  panel.set_xlabel(second)
+  panel.set_ylabel(comparison.objective)
+  panel.set_title(f'{len(front)} that nothing is better than', fontsize=10)
+  panel.grid(alpha=0.3)
+  return picture
 
 
 def draw_parallel(

@@ -8,7 +8,12 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from experiments.comparison import config_names, verdicts
+from experiments.comparison import (
+  config_names,
+  importance,
+  pareto,
+  verdicts,
+)
 from experiments.comparison.compare import (
   Comparison,
   Group,
@@ -117,6 +122,8 @@ def _verdicts(
   if evidence:
     lines += verdicts.describe(comparison, section, evidence)
   lines += verdicts.describe_test(comparison, section, evidence)
+  lines += pareto.describe(comparison, section)
+  lines += importance.describe(comparison, section)
   if format_ == 'markdown':
     return lines
   return ['\n'.join(_wrap(line, width) for line in lines)] if lines else []
@@ -167,7 +174,10 @@ def _table(
   measured = [
     name
     for name in comparison.metrics
-    if (name == comparison.objective or not metric_names.is_rare(name))
+    if (
+      name in (comparison.objective, comparison.second_objective)
+      or not metric_names.is_rare(name)
+    )
     and any(name in group.means for group in groups)
   ]
   known = evidence.groups[: len(groups)] if evidence else [None] * len(groups)
@@ -239,7 +249,9 @@ def _seconds(group: Group) -> str:
 
 
 def _value(group: Group, name: str) -> str:
-  return f'{group.means[name]:.4f}' if name in group.means else ''
+  if name not in group.means:
+    return ''
+  return metric_names.show_value(name, group.means[name])
 
 
 def _differences(
@@ -272,7 +284,7 @@ def _mean(group: Group, name: str, evidence: GroupEvidence | None) -> str:
   if interval:
     return f'{interval.value:.4f} [{interval.low:.4f}, {interval.high:.4f}]'
   error = group.standard_errors.get(name, math.nan)
-  if math.isnan(error):
+  if math.isnan(error) or name == metric_names.N_WEIGHTS:
     return _value(group, name)
   return f'{group.means[name]:.4f} ± {error:.4f}'
 

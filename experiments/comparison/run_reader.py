@@ -217,7 +217,10 @@ def read_run(path: pathlib.Path, name: str) -> Run:
   except UserError as error:
     raise UserError(f'{directory.config} is damaged ({error}).') from error
   dataset, splits = _find_data(run, bindings)
-  measured = run.get('metrics') or {}
+  size = {}
+  if 'n_weights' in run:
+    size[metric_names.N_WEIGHTS] = float(run['n_weights'])
+  measured = {**(run.get('metrics') or {}), **size}
   found = Run(
     name=name,
     path=path,
@@ -244,8 +247,8 @@ def read_run(path: pathlib.Path, name: str) -> Run:
   # A fold is what cross-validation measures.
   if 'validation' not in splits or found.fold is not None:
     return on_test
-  chosen_by = run.get('validation_metrics') or {}
-  if measured and not chosen_by:
+  chosen_by = {**(run.get('validation_metrics') or {}), **size}
+  if measured and 'validation_metrics' not in run:
     # A run of an earlier version measured the test split alone.
     return on_test
   return dataclasses.replace(

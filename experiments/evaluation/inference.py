@@ -86,6 +86,13 @@ class Classifier:
       'max_length': max_length,
     }
 
+  @property
+  def n_weights(self) -> int:
+    """How many numbers the weights are."""
+    import jax
+
+    return sum(leaf.size for leaf in jax.tree_util.tree_leaves(self.weights))
+
   def answer(self, inputs: np.ndarray) -> np.ndarray:
     """Returns log-probabilities float32 [batch, n_classes] of one batch.
 

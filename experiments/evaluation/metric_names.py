@@ -27,6 +27,8 @@ OF_ALL = (
   'brier_score',
 )
 _USUAL = OF_ALL[:4]
+# How large a model is: of a run, not of what it was measured on.
+N_WEIGHTS = 'n_weights'
 # Of one class, as 'f1:spam', by the field that holds a list.
 OF_A_CLASS: Mapping[str, str] = {
   'f1': 'f1',
@@ -54,14 +56,19 @@ def is_known(name: str) -> bool:
 
 def is_rare(name: str) -> bool:
   """Tells whether a metric is shown only to who asks for it."""
-  return is_known(name) and name not in _USUAL
+  return name == N_WEIGHTS or (is_known(name) and name not in _USUAL)
 
 
 def is_minimized(name: str) -> bool:
   """Tells whether less of a metric is better; of all others more is."""
   # Of one class, it does not matter what that is called.
   kind = name.lower().partition(':')[0]
-  return any(word in kind for word in _MINIMIZED)
+  return name == N_WEIGHTS or any(word in kind for word in _MINIMIZED)
+
+
+def show_value(name: str, value: float) -> str:
+  """Returns the value of a metric as tables have it."""
+  return f'{value:,.0f}' if name == N_WEIGHTS else f'{value:.4f}'
 
 
 def class_of(name: str) -> str:

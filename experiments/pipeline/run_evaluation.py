@@ -249,7 +249,11 @@ def evaluate_run(
     directory=directory.report,
     predictions=directory.predictions_of(own.split),
   )
-  measured = {'metrics': evaluation.to_dict(), 'answers': answers}
+  measured = {
+    'metrics': evaluation.to_dict(),
+    'answers': answers,
+    'n_weights': classifier.n_weights,
+  }
   # What folds are compared by is the fold.
   if split is not None and data.held_out is None:
     outcome = _predict(

@@ -27,6 +27,7 @@ before its data were open lacks `dataset` to `vocabulary`.
   vocabulary    SHA-256 of the vocabulary's file
   n_threads     int: what JAX divides sums among, the same for all processes of
                 the run; see `backend.threads`
+  n_weights     int: how many numbers the model has learned
   metrics       object: the exact evaluation, of the test split
     n_examples    int: how many examples it is of
     n_dropped     int: how many were left out for their length
@@ -138,6 +139,7 @@ class RunRecord(TypedDict, total=False):
   data: str
   vocabulary: str
   n_threads: int
+  n_weights: int
   metrics: Metrics
   validation_metrics: Metrics
   answers: Answers

@@ -6,7 +6,7 @@ each trial stands; this file says which belong together.
   definition    list: the grids of the last command; values by name as gin
                 writes them, a distribution as an object
   gin_files, gin_bindings    as given by the last command
-  objective     the metric that is sorted by
+  objective     the metric that is sorted by, and after a comma a second one
   direction     'maximize' or 'minimize'
   search        null for a grid, else an object: sampler, seed, pruner
   status        'running', 'finished' (all trials of the last command are done),

@@ -5,20 +5,23 @@ n of a random search is depends on the seed and n alone; of TPE, also on the
 results that were known when it was proposed.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from experiments.config.gin_values import render
-from experiments.foundation.directory import File
 from experiments.foundation.errors import UserError
 from experiments.rundir import metric_log, run_dir
 from experiments.rundir.metric_log import Record
-from experiments.sweeps import sweep_objective, sweep_plan, sweep_settings
+from experiments.sweeps import (
+  study,
+  sweep_objective,
+  sweep_plan,
+  sweep_settings,
+)
 from experiments.sweeps.sweep_definition import Axis, Definition, Distribution
 from experiments.sweeps.sweep_plan import Choose, Planner, Trial
 
@@ -79,16 +82,15 @@ class Search:
     self._open: list[int] = []
     self._by_key: dict[str, Trial] = {}
     self._numbers: dict[str, list[int]] = {}
-    with _explaining_damage(self._path):
+    with study.explaining_damage(self._path):
       self._read_study(definition)
 
   def _read_study(self, definition: Definition) -> None:
     """Opens the study, and finds its trials."""
     settings, search = self._settings, self._search
-    self._study = _open_study(
+    self._study = study.open_study(
       self._path,
       settings=settings,
-      direction='minimize' if settings.is_minimized else 'maximize',
       name=_study_name(definition, self._planner.describe(), settings, search),
     )
     # Those of an earlier process that have no result yet.
@@ -114,7 +116,7 @@ class Search:
   def next(self, choose: Choose | None = None) -> Trial | None:
     """Returns the next trial that is not yet known; None after the last."""
     del choose
-    with _explaining_damage(self._path):
+    with study.explaining_damage(self._path):
       return self._next()
 
   def _next(self) -> Trial | None:
@@ -139,7 +141,7 @@ class Search:
 
   def take_records(self, trial: Trial, records: Iterable[Record]) -> bool:
     """Takes sampled evaluations; tells whether the trial should go on."""
-    with _explaining_damage(self._path):
+    with study.explaining_damage(self._path):
       return self._take_records(trial, records)
 
   def _take_records(self, trial: Trial, records: Iterable[Record]) -> bool:
@@ -166,7 +168,7 @@ class Search:
     last = trial.config.macros.get('N_STEPS')
     go_on = True
     if values and self._settings.pruner == 'hyperband':
-      self._study.pruner = _hyperband(values[0].step, last)
+      self._study.pruner = study.make_hyperband(values[0].step, last)
     for number in self._numbers[trial.key]:
       asked = self._trial(number)
       reported = self._look_at(number).intermediate_values
@@ -179,7 +181,7 @@ class Search:
 
   def take_status(self, trial: Trial, status: str) -> None:
     """Takes the status of a trial that will not be tried again."""
-    with _explaining_damage(self._path):
+    with study.explaining_damage(self._path):
       for number in self._numbers[trial.key]:
         if self._look_at(number).state.name not in _DECIDED:
           self._tell(number, trial, status)
@@ -188,9 +190,9 @@ class Search:
     from optuna.trial import TrialState
 
     run = sweep_plan.read_run(trial)
-    value = sweep_objective.value(trial, run, self._settings)
-    if status == run_dir.FINISHED and value is not None:
-      self._study.tell(number, value)
+    values = sweep_objective.values(trial, run, self._settings)
+    if status == run_dir.FINISHED and values:
+      self._study.tell(number, values)
     elif status in (run_dir.FAILED, run_dir.FINISHED):
       self._study.tell(number, state=TrialState.FAIL)
     else:
@@ -304,119 +306,7 @@ def _study_name(
 ) -> str:
   """Names a study by all that makes its results comparable."""
   parts = [definition.to_json(), base, settings.objective, settings.seed]
+  if settings.second_objective is not None:
+    parts.append(settings.second_objective)
   text = json.dumps([*parts, settings.is_minimized, search])
   return f'{search}-{hashlib.sha256(text.encode()).hexdigest()[:10]}'
-
-
-def _open_study(
-  path: pathlib.Path,
-  *,
-  name: str,
-  direction: str,
-  settings: sweep_settings.Settings,
-):
-  import optuna
-  from optuna.storages import journal
-  from optuna.storages.journal import _file
-
-  class NoLock(_file.BaseJournalFileLock):
-    """The sweep's own lock keeps others out, and a killed sweep leaves none."""
-
-    def acquire(self) -> bool:
-      return True
-
-    def release(self) -> None:
-      pass
-
-  _cut_half_line(path)
-  storage = optuna.storages.JournalStorage(
-    journal.JournalFileBackend(str(path), lock_obj=NoLock())
-  )
-  pruners = {
-    'none': optuna.pruners.NopPruner(),
-    'median': optuna.pruners.MedianPruner(
-      n_startup_trials=settings.pruner_startup_trials
-    ),
-    'halving': optuna.pruners.SuccessiveHalvingPruner(),
-    # Another one, once it is known when a trial is first evaluated.
-    'hyperband': optuna.pruners.NopPruner(),
-  }
-  return optuna.create_study(
-    storage=storage,
-    study_name=name,
-    direction=direction,  # type: ignore[arg-type]
-    pruner=pruners[settings.pruner],
-    load_if_exists=True,
-  )
-
-
-def _hyperband(first: int, last: int | None):
-  """Returns a pruner whose rungs lie where trials are evaluated.
-
-  Args:
-    first: number of the step of the first evaluation.
-    last: that of the last; None: as the first trial to finish has it.
-  """
-  import optuna
-
-  return optuna.pruners.HyperbandPruner(
-    min_resource=first, max_resource=last or 'auto', reduction_factor=3
-  )
-
-
-@contextlib.contextmanager
-def _explaining_damage(path: pathlib.Path) -> Iterator[None]:
-  """Says what is wrong with a journal in place of what comes of it in Optuna.
-
-  Raises:
-    UserError: Optuna cannot make sense of the journal.
-  """
-  import optuna
-
-  try:
-    yield
-  except UserError:
-    raise
-  except OSError as error:
-    raise UserError(
-      f'{path}: cannot be read or written: {error.strerror or error}.'
-    ) from error
-  except (
-    *(ArithmeticError, AssertionError, AttributeError, LookupError),
-    *(RecursionError, TypeError, ValueError, optuna.exceptions.OptunaError),
-  ) as error:
-    line = _first_bad_line(path)
-    where = f'{path}:{line}' if line else f'{path}'
-    raise UserError(
-      f'{where}: the record of the search is damaged '
-      f'({type(error).__name__}). Its trials are not: move this file away, and '
-      'the same command draws anew and takes what is finished as it is.'
-    ) from error
-
-
-def _first_bad_line(path: pathlib.Path) -> int | None:
-  """Returns the number of the first line that cannot be one of a journal."""
-  with contextlib.suppress(OSError):
-    for number, line in enumerate(
-      File.at(path).read_bytes().splitlines(), start=1
-    ):
-      try:
-        entry = json.loads(line)
-      except (ValueError, RecursionError):
-        return number
-      if not isinstance(entry, dict) or not isinstance(
-        entry.get('op_code'), int
-      ):
-        return number
-  return None
-
-
-def _cut_half_line(path: pathlib.Path) -> None:
-  """Removes what a process has left that was killed while it wrote a line."""
-  file = File.at(path)
-  if not file.is_file():
-    return
-  content = file.read_bytes()
-  end = content.rfind(b'\n') + 1
-  if end < len(content):
-    file.write(content[:end])

@@ -186,7 +186,7 @@ def run_sweep(
       definition=sweep.definition.to_json(),
       gin_files=list(sweep.gin_files),
       gin_bindings=list(sweep.gin_bindings),
-      objective=settings.objective,
+      objective=settings.objectives,
       direction='minimize' if settings.is_minimized else 'maximize',
       search=described,
       status=sweep_file.RUNNING,
@@ -208,6 +208,7 @@ def run_sweep(
     [sweep_plan.read_run(trial) for trial in trials],
     settings.objective,
     settings.is_minimized,
+    settings.second_objective,
   )
   return SweepResults(trials, comparison, runner.n_failed, runner.n_interrupted)
 

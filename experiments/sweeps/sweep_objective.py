@@ -37,6 +37,8 @@ def describe(trials: Sequence[Trial], settings: Settings) -> str:
   # With a validation split that, else test.
   split = f'{splits[0]}[{n_folds}_folds]' if n_folds else splits[1]
   line = f'Ranked by:       {settings.objective} of {split}'
+  if settings.second_objective is not None:
+    line += f', and by {settings.second_objective}'
   names = {name for trial in trials for name in trial.values} - _SAMPLES
   if names and is_test(trials[0].config):
     line += (
@@ -67,7 +69,9 @@ def check_class(
   Raises:
     UserError: one has not, or its data cannot be had.
   """
-  if not metric_names.class_of(settings.objective):
+  objectives = [settings.objective, settings.second_objective or '']
+  objectives = [name for name in objectives if metric_names.class_of(name)]
+  if not objectives:
     return
   by_texts = {
     tuple(filter(_IS_TEXT.match, trial.values.values())): trial
@@ -76,18 +80,38 @@ def check_class(
   configs = [trial.config for trial in by_texts.values()]
   for data in dict.fromkeys(experiment.resolve(each).data for each in configs):
     source = open_source(data, cache_dir=cache_dir)
-    metric_names.check_class(
-      settings.objective,
-      setting='sweep.objective',
-      labels=source.label_names,
-      dataset=source.full_name,
-    )
+    for name in objectives:
+      metric_names.check_class(
+        name,
+        setting='sweep.objective',
+        labels=source.label_names,
+        dataset=source.full_name,
+      )
+
+
+def values(
+  trial: Trial, run: run_reader.Run, settings: Settings
+) -> list[float]:
+  """Returns what a search is told of a finished trial, of each objective.
+
+  Args:
+    trial: the trial.
+    run: what its directory says.
+    settings: of the sweep.
+
+  Returns:
+    Nothing if one of them is not known.
+  """
+  found = [value(trial, run, settings)]
+  if settings.second_objective is not None:
+    found.append(run.find_metric(settings.second_objective))
+  return [] if None in found else [x for x in found if x is not None]
 
 
 def value(
   trial: Trial, run: run_reader.Run, settings: Settings
 ) -> float | None:
-  """Returns what a search is told of a finished trial; None if nothing.
+  """Returns the objective of a finished trial; None if it is not known.
 
   Args:
     trial: the trial.

@@ -6,7 +6,7 @@ sweep.objective: macro_f1
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from experiments.comparison import compare
 from experiments.config import specs
@@ -16,7 +16,8 @@ from experiments.evaluation import metric_names
 from experiments.foundation.errors import UserError
 from experiments.foundation.suggestions import did_you_mean
 
-DIRECTIONS = ('maximize', 'minimize')
+Direction = Literal['maximize', 'minimize']
+DIRECTIONS: tuple[Direction, ...] = ('maximize', 'minimize')
 PRUNERS = ('none', 'median', 'halving', 'hyperband')
 _CONFIGURABLE = 'sweep'
 
@@ -27,6 +28,8 @@ class Settings:
 
   Attributes:
     objective: the metric to sort by and to search for, of the exact evaluation.
+    second_objective: another that is searched for, too, by its usual
+      direction; None for none.
     direction: 'maximize' or 'minimize'; None goes by the metric's name.
     pruner: of `PRUNERS`; gives hopeless trials up.
     pruning_metric: of the sampled evaluations, e.g. 'metrics/Accuracy'; None
@@ -40,6 +43,7 @@ class Settings:
   """
 
   objective: str = compare.DEFAULT_OBJECTIVE
+  second_objective: str | None = None
   direction: str | None = None
   pruner: str = 'none'
   pruning_metric: str | None = None
@@ -51,11 +55,29 @@ class Settings:
   resources: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
   @property
+  def objectives(self) -> str:
+    """One objective or both, as --objective has them."""
+    return ','.join(filter(None, (self.objective, self.second_objective)))
+
+  @property
+  def directions(self) -> list[Direction]:
+    """'minimize' or 'maximize', of each objective."""
+    directions = [_direction(self.is_minimized)]
+    if self.second_objective is not None:
+      is_minimized = metric_names.is_minimized(self.second_objective)
+      directions.append(_direction(is_minimized))
+    return directions
+
+  @property
   def is_minimized(self) -> bool:
     """Whether less of the objective is better."""
     if self.direction is None:
       return metric_names.is_minimized(self.objective)
     return self.direction == 'minimize'
+
+
+def _direction(is_minimized: bool) -> Direction:
+  return 'minimize' if is_minimized else 'maximize'
 
 
 def _one_of(names: Iterable[str]) -> specs.Spec:
@@ -69,10 +91,20 @@ def _one_of(names: Iterable[str]) -> specs.Spec:
   return specs.Spec(' or '.join(map(repr, names)), normalize)
 
 
-def _metric(value: Any) -> str:
-  if not isinstance(value, str) or not metric_names.is_known(value):
+def _objectives(value: Any) -> tuple[str, ...]:
+  names = (value,) if isinstance(value, str) else value
+  if (
+    not isinstance(names, list | tuple)
+    or not 1 <= len(names) <= 2
+    or len(set(map(str, names))) < len(names)
+  ):
     raise specs.WrongValueError
-  return value
+  for name in names:
+    if not isinstance(name, str) or not (
+      name == metric_names.N_WEIGHTS or metric_names.is_known(name)
+    ):
+      raise specs.WrongValueError
+  return tuple(names)
 
 
 def _amounts(value: Any) -> dict[str, float]:
@@ -86,7 +118,10 @@ def _amounts(value: Any) -> dict[str, float]:
 
 
 _SPECS: Mapping[str, specs.Spec] = {
-  'objective': specs.Spec(f'one of {metric_names.EXPECTED}', _metric),
+  'objective': specs.Spec(
+    f"one of {metric_names.EXPECTED}, or two such as ('accuracy', 'n_weights')",
+    _objectives,
+  ),
   'direction': _one_of(DIRECTIONS),
   'pruner': _one_of(PRUNERS),
   'pruning_metric': specs.STRING,
@@ -110,6 +145,11 @@ _NEEDS: tuple[
     ('pruner', 'seed'),
     lambda settings, search: search != 'grid',
     '--search=random and --search=tpe',
+  ),
+  (
+    ('pruner',),
+    lambda settings, search: settings.second_objective is None,
+    'a single sweep.objective: of two, none is hopeless early',
   ),
   (
     ('pruning_metric',),
@@ -175,6 +215,10 @@ def split_bindings(
       found[each.parameter] = _check(
         each.parameter, each.value, f'{each.place}: {each.name}'
       )
+  if 'objective' in found:
+    first, *second = found['objective']
+    found['objective'] = first
+    found['second_objective'] = second[0] if second else None
   return rest, Settings(**found)
 
 

@@ -57,6 +57,7 @@ RUN = {
   'data': 'f' * 64,
   'vocabulary': '0' * 64,
   'n_threads': 2,
+  'n_weights': 400_000,
   'metrics': METRICS,
   'validation_metrics': METRICS,
   'answers': {

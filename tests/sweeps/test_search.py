@@ -198,6 +198,50 @@ def test_tpe_learns_where_to_look(tmp_path):
   assert near >= 10
 
 
+def test_two_objectives_are_searched_for_at_once(tmp_path):
+  source = open_search(
+    tmp_path,
+    RATE,
+    n_trials=5,
+    kind='tpe',
+    second_objective='expected_calibration_error',
+  )
+  finished: list[Trial] = []
+  while (trial := source.next()) is not None:
+    finish(trial, 0.5)
+    record = json.loads((trial.path / 'run.json').read_text())
+    record['metrics']['expected_calibration_error'] = 0.1 + len(finished)
+    (trial.path / 'run.json').write_text(json.dumps(record))
+    source.take_status(trial, 'finished')
+    finished.append(trial)
+  found = open_study(tmp_path)
+  assert [x.name for x in found.directions] == ['MAXIMIZE', 'MINIMIZE']
+  assert [trial.values for trial in found.get_trials()] == [
+    [0.5, 0.1 + i] for i in range(5)
+  ]
+
+
+@pytest.mark.parametrize(
+  'objective', ["('accuracy', 'accuracy')", "('accuracy',) * 3", '()']
+)
+def test_two_objectives_must_be_two(objective):
+  with pytest.raises(UserError, match=r'sweep\.objective'):
+    split_bindings([f'sweep.objective={objective}'], {})
+
+
+def test_of_two_objectives_none_is_pruned():
+  _, settings = split_bindings(
+    ["sweep.objective=('accuracy', 'n_weights')", "sweep.pruner='median'"], {}
+  )
+  assert settings.directions == ['maximize', 'minimize']
+  with pytest.raises(UserError) as error:
+    check_effects(settings, 'tpe')
+  assert str(error.value) == (
+    'sweep.pruner is for a single sweep.objective: of two, none is hopeless '
+    'early.'
+  )
+
+
 def test_a_trial_that_was_proposed_before_is_not_run_again(tmp_path):
   source = open_search(tmp_path, "SEED={'int': [0, 1]}", n_trials=12)
   values = drain(source)
@@ -486,7 +530,8 @@ def test_settings_are_taken_out_of_the_bindings():
       'one of accuracy, cross_entropy, macro_f1, expected_calibration_error, '
       'balanced_accuracy, matthews_correlation, auroc, average_precision, '
       'brier_score, top_3_accuracy, or of one class f1:CLASS, precision:CLASS, '
-      "recall:CLASS, auroc:CLASS, average_precision:CLASS, not 'f1'.",
+      'recall:CLASS, auroc:CLASS, average_precision:CLASS, or two such as '
+      "('accuracy', 'n_weights'), not 'f1'.",
     ),
     (
       'sweep.seed=1\nSEED=2',
@@ -542,7 +587,8 @@ EFFECTS: dict[str, tuple[Any, dict[str, Any], str]] = {
     "sweep.pruner = 'median'",
   ),
 }
-IN_ANY = ('objective', 'direction')
+# second_objective is the second of sweep.objective.
+IN_ANY = ('objective', 'second_objective', 'direction')
 ON_RAY = ('num_cpus', 'num_gpus', 'memory_mib', 'resources')
 
 
