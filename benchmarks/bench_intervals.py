@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks import measuring, simulated_runs
-from experiments.comparison import evidence, resampling
+from experiments.comparison import evidence, resampling, sum_metrics
 
 METRICS = {
-  name: resampling.METRICS[name]
+  name: sum_metrics.METRICS[name]
   for name in ('accuracy', 'macro_f1', 'cross_entropy')
 }
 _N_DRAWS = 1000

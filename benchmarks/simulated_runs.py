@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from experiments.comparison.resampling import Metric
+from experiments.comparison.sum_metrics import Metric
 
 N_CLASSES = 4
 # The accuracies that margins give, nearly.

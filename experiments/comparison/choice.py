@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from experiments.comparison import resampling, samples
+from experiments.comparison import resampling, samples, sum_metrics
 from experiments.comparison.compare import Group
-from experiments.comparison.resampling import Draws, Metric
+from experiments.comparison.resampling import Draws
 from experiments.comparison.samples import NoSampleError, Sample
+from experiments.comparison.sum_metrics import Metric
 
 # Enough for a mean.
 _N_DRAWS = 500
@@ -97,7 +98,7 @@ def draw_test(
     )
   except NoSampleError:
     return None
-  metric = resampling.find_metric(name, kept[0].labels)
+  metric = sum_metrics.find_metric(name, kept[0].labels)
   if metric is None:
     return None
   outcomes = [(each.log_probs, each.expected) for each in kept]

@@ -19,12 +19,14 @@ from experiments.comparison import (
   resampling,
   samples,
   statistics,
+  sum_metrics,
 )
 from experiments.comparison.choice import Choice
 from experiments.comparison.compare import Comparison, Group, Section
-from experiments.comparison.resampling import Draws, Metric
+from experiments.comparison.resampling import Draws
 from experiments.comparison.samples import NoSampleError, Sample
 from experiments.comparison.statistics import Difference, Interval
+from experiments.comparison.sum_metrics import Metric
 from experiments.foundation import plain_text
 from experiments.foundation.errors import UserError
 
@@ -133,7 +135,14 @@ class _Weighing:
     for i, sample in self._samples.items():
       is_full = n_full is None or i < n_full or i == self._baseline
       names = comparison.metrics if is_full else (comparison.objective,)
-      self._metrics[i] = dict(_metrics_of(section.groups[i], sample[0], names))
+      found = dict(_metrics_of(section.groups[i], sample[0], names))
+      # What takes long is drawn for who asked for it.
+      asked = (comparison.objective, comparison.second_objective)
+      self._metrics[i] = {
+        name: metric
+        for name, metric in found.items()
+        if name in asked or not metric.rank
+      }
 
   def _find_baseline(self, comparison: Comparison) -> int | None:
     if not comparison.baseline:
@@ -297,7 +306,7 @@ def _metrics_of(
 ) -> Iterator[tuple[str, Metric]]:
   """Yields what can be drawn of a config's metrics, by name."""
   for name in names:
-    metric = resampling.find_metric(name, sample.labels)
+    metric = sum_metrics.find_metric(name, sample.labels)
     if (
       metric
       # As many as have made the mean that is shown.

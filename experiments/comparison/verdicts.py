@@ -51,8 +51,8 @@ def describe(
     for each, group in zip(evidence.groups, section.groups, strict=True)
   ):
     lines.append(
-      f'Of {plain_text.escape_line(objective)} there is no interval: it is no '
-      'sum over examples.'
+      f'Of {plain_text.escape_line(objective)} there is no interval: it is not '
+      'measured on examples.'
     )
   return [
     *lines,

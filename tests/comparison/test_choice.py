@@ -16,6 +16,7 @@ from experiments.comparison import (
   resampling,
   samples,
   statistics,
+  sum_metrics,
 )
 from experiments.foundation.errors import UserError
 from tests.fixtures.made_runs import (
@@ -82,7 +83,7 @@ def test_runs_are_compared_where_they_are_chosen(runs):
 def test_test_is_reported_of_the_best_alone(runs):
   text = rendered(runs)
   wrong = [said(N_TEST, n) for n in (40, 60)]
-  metrics = {'accuracy': resampling.METRICS['accuracy']}
+  metrics = {'accuracy': sum_metrics.METRICS['accuracy']}
   draws = resampling.resample(metrics, wrong)['accuracy']
   expected = statistics.estimate(*draws, n_examples=N_TEST)
   assert expected.value == pytest.approx(0.75)
@@ -198,7 +199,7 @@ def test_it_is_said_how_much_of_the_best_is_luck(
 def test_of_equals_the_best_is_expected_to_be_as_the_others():
   """20 configs, each with three of four right by chance alone, 30 times."""
   generator = np.random.default_rng(0)
-  accuracy = resampling.METRICS['accuracy']
+  accuracy = sum_metrics.METRICS['accuracy']
   expected = np.ones(200, np.int64)
   rows = []
   for _ in range(30):

@@ -16,6 +16,7 @@ from experiments.comparison import (
   evidence,
   resampling,
   statistics,
+  sum_metrics,
 )
 from experiments.foundation.errors import UserError
 from tests.fixtures import live_terminal
@@ -106,7 +107,7 @@ def test_seeds_are_compared_as_a_set(tmp_path):
     )
   ]  # fmt: skip
   names = ('accuracy', 'macro_f1', 'cross_entropy')
-  metrics = {name: resampling.METRICS[name] for name in names}
+  metrics = {name: sum_metrics.METRICS[name] for name in names}
   first, second = (resampling.resample(metrics, each) for each in both)
   for name in names:
     bounds = metrics[name].bounds
@@ -329,7 +330,8 @@ def test_words_say_what_the_numbers_do(runs):
     text,
   )
   text = rendered(runs, objective='auroc')
-  assert 'Of auroc there is no interval' in text
+  assert re.search(r'By auroc, RATE=0\.\d (is better than|cannot be)', text)
+  assert re.search(r'0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\]', text)
 
 
 def test_json_has_all_of_it(runs):
@@ -341,7 +343,7 @@ def test_json_has_all_of_it(runs):
   assert shown[0]['intervals']['accuracy'] == pytest.approx(
     [0.8256, 0.9448], abs=5e-5
   )
-  assert set(shown[1]['differences']) == set(resampling.METRICS)
+  assert set(shown[1]['differences']) == set(sum_metrics.METRICS)
   assert shown[1]['differences']['accuracy']['value'] == pytest.approx(-0.1)
   assert shown[1]['n_shared_examples'] == N
 

@@ -1,12 +1,14 @@
 """Metrics of drawn examples: scikit-learn's, for every draw."""
 
+import math
+
 import numpy as np
 import pytest
 from sklearn import metrics as sklearn_metrics
 
 from benchmarks import bench_intervals
-from experiments.comparison import resampling
-from experiments.evaluation import metric_names, metrics
+from experiments.comparison import resampling, sum_metrics
+from experiments.evaluation import metric_names, metrics, ranking
 
 
 def make_run(n, n_classes, seed, sharpness=2.0):
@@ -45,20 +47,58 @@ def expected_values(log_probs, targets, n_classes):
 @pytest.mark.parametrize('n_classes', [2, 3, 11])
 def test_each_metric_of_each_draw(n_classes):
   runs = [make_run(60, n_classes, 0), make_run(60, n_classes, 0, 0.5)]
-  found = resampling.resample(resampling.METRICS, runs, n_draws=7, seed=3)
+  found = resampling.resample(sum_metrics.METRICS, runs, n_draws=7, seed=3)
   (counts,) = resampling.draw_examples(60, 7, seed=3)
   for i, (log_probs, targets) in enumerate(runs):
     expected = expected_values(log_probs, targets, n_classes)
-    assert set(expected) == set(resampling.METRICS)
+    assert set(expected) == set(sum_metrics.METRICS)
     for name, value in expected.items():
       assert found[name].observed[i] == pytest.approx(value, abs=1e-6), name
-      metric = resampling.METRICS[name]
+      metric = sum_metrics.METRICS[name]
       assert metric.of(log_probs, targets) == pytest.approx(value, abs=1e-6)
     for draw, count in enumerate(counts.astype(int)):
       rows = np.repeat(np.arange(60), count)
       expected = expected_values(log_probs[rows], targets[rows], n_classes)
       for name, value in expected.items():
         assert found[name].drawn[draw, i] == pytest.approx(value, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+  'name', ['auroc', 'average_precision', 'auroc:b', 'average_precision:b']
+)
+def test_what_goes_by_the_order_is_measured_on_each_draw(name):
+  """As the evaluation measures the examples of the draw, ties among them."""
+  log_probs, targets = make_run(60, 3, 5, 0.7)
+  log_probs = np.log(np.exp(log_probs).round(1).clip(0.05))
+  labels = ('a', 'b', 'c')
+  metric = sum_metrics.find_metric(name, labels)
+  assert metric
+  runs = [(log_probs, targets), (log_probs[:, [1, 0, 2]], targets)]
+  found = resampling.resample({name: metric}, runs, n_draws=20, seed=3)[name]
+  (counts,) = resampling.draw_examples(60, 20, 3)
+  for i, (scores, expected) in enumerate(runs):
+    for draw, count in enumerate(counts.astype(int)):
+      rows = np.repeat(np.arange(60), count)
+      ranking_found = ranking.rank(
+        log_probs=scores[rows], targets=expected[rows]
+      )
+      kind, _, of_class = name.partition(':')
+      values = getattr(ranking_found, kind)
+      value = values[1] if of_class else np.nanmean(values)
+      assert found.drawn[draw, i] == pytest.approx(value, abs=1e-9)
+
+
+def test_a_draw_without_the_class_says_nothing():
+  log_probs, targets = make_run(30, 2, 1)
+  targets[:] = 0
+  targets[3] = 1
+  metric = sum_metrics.find_metric('auroc:b', ('a', 'b'))
+  assert metric
+  found = resampling.resample(
+    {'auroc': metric}, [(log_probs, targets)], n_draws=100
+  )['auroc']
+  assert np.isfinite(found.drawn).all()
+  assert (found.drawn == found.observed).any()
 
 
 def test_a_metric_of_a_name_is_that_of_the_evaluation():
@@ -73,16 +113,16 @@ def test_a_metric_of_a_name_is_that_of_the_evaluation():
   names += [f'{kind}:{x}' for kind in metric_names.OF_A_CLASS for x in labels]
   known = {}
   for name in names:
-    metric = resampling.find_metric(name, labels)
+    metric = sum_metrics.find_metric(name, labels)
     if metric:
       known[name] = metric.of(log_probs, targets)
       expected = metric_names.find_value(found, name)
-      assert known[name] == pytest.approx(expected, abs=1e-6), name
-  # All but areas under curves.
-  assert set(names) - set(known) == {
-    name for name in names if 'auroc' in name or 'average_precision' in name
-  }
-  assert resampling.find_metric('f1:other', labels) is None
+      if expected is None or math.isnan(expected):
+        assert math.isnan(known[name])
+      else:
+        assert known[name] == pytest.approx(expected, abs=1e-6), name
+  assert set(names) == set(known)
+  assert sum_metrics.find_metric('f1:other', labels) is None
 
 
 def test_every_draw_has_as_many_examples_as_there_are():
@@ -103,7 +143,7 @@ def test_a_class_that_a_draw_lacks_is_no_division_by_zero():
   log_probs, targets = make_run(40, 4, 1)
   with np.errstate(all='raise'):
     found = resampling.resample(
-      resampling.METRICS, [(log_probs[:3], targets[:3])], n_draws=50
+      sum_metrics.METRICS, [(log_probs[:3], targets[:3])], n_draws=50
     )
   assert all(np.isfinite(each.drawn).all() for each in found.values())
 
@@ -118,12 +158,12 @@ def test_the_winner_of_equals_is_no_better_than_they_are():
 
 def test_a_winner_that_wins_everywhere_keeps_its_lead():
   good, bad = make_run(300, 3, 2, 6.0), make_run(300, 3, 2, 1.0)
-  accuracy = resampling.METRICS['accuracy']
+  accuracy = sum_metrics.METRICS['accuracy']
   found = resampling.measure_winner(accuracy, [bad, good, bad], [[0, 2], [1]])
   assert found.trial == 1
   assert found.measured == accuracy.of(*good)
   assert found.expected == pytest.approx(found.measured, abs=2e-3)
-  surprise = resampling.METRICS['cross_entropy']
+  surprise = sum_metrics.METRICS['cross_entropy']
   found = resampling.measure_winner(surprise, [bad, good], [[0], [1]])
   assert found.trial == 1
   assert found.expected == pytest.approx(found.measured, rel=0.02)
@@ -131,6 +171,6 @@ def test_a_winner_that_wins_everywhere_keeps_its_lead():
 
 def test_a_split_of_one_example_has_no_winner_to_measure_anew():
   run = make_run(1, 3, 0)
-  accuracy = resampling.METRICS['accuracy']
+  accuracy = sum_metrics.METRICS['accuracy']
   found = resampling.measure_winner(accuracy, [run, run], [[0], [1]])
   assert found.expected == found.measured
