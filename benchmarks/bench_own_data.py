@@ -8,7 +8,7 @@ Each data set that `make data` fetched, the embedded BBC News written as CSV
 files, and AG News where a copy is at hand: the launcher looks at it, writes its
 gin file, and trains with nothing but that and a seed. The others read the same
 rows, and the mean over seeds is to come within 2 points of the SVM. Then
-gin/sweeps/own_data.yaml chooses on validation, or on a fifth of train where
+gin/sweeps/own_data.yaml chooses on validation, or on a fold of train where
 there is none, and its best is trained with the same seeds. Figures that are not
 measured stay in results/own_data.json as they are.
 """
@@ -73,12 +73,13 @@ def sweep(gin_file: pathlib.Path) -> tuple[list[str], float]:
   output_dir = _WORK / 'sweeps' / gin_file.stem
   shutil.rmtree(output_dir, ignore_errors=True)
   is_cut = "'validation'" in gin_file.read_text(encoding='utf-8-sig')
-  splits = (
-    "('train', 'validation')" if is_cut else "('train[:80%]', 'train[80%:]')"
+  # Files may be sorted by class: a fold has all of them, a slice may not.
+  chosen_on = workload.bindings(
+    {'SPLITS': ('train', 'validation')} if is_cut else {'N_FOLDS': 5, 'FOLD': 0}
   )
   finished = measuring.launch(
     f'--gin_file={gin_file}',
-    f'--gin_bindings=SPLITS={splits}',
+    *chosen_on,
     f'--sweep={_SWEEP}',
     f'--output_dir={output_dir}',
     '--jobs=1',

@@ -12,7 +12,7 @@ from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.datasets import source as datasets
 from experiments.foundation import cache, plain_text
-from experiments.pipeline import data, more_steps, runs
+from experiments.pipeline import batch_plans, data, more_steps, runs
 from experiments.pipeline.models import Models
 from experiments.reporting import text_plot
 from experiments.rundir import run_dir
@@ -131,7 +131,7 @@ def _show_buckets(
     elif fold and split == 'train':
       rest = np.setdiff1d(np.arange(len(tokens)), fold.rows)
       tokens = tokens.take(rest)
-    plan = data.plan_batches(
+    plan = batch_plans.plan_batches(
       experiment, tokens.lengths, seed=0, is_trained=split == 'train'
     )
     print(

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.backend import tensorflow_start
-from experiments.batching import batches
-from experiments.batching.buckets import extend_buckets
 from experiments.config.experiment import (
   DataConfig,
   Experiment,
@@ -26,6 +24,7 @@ from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
 from experiments.foundation.errors import UserError
+from experiments.pipeline import missing_classes
 from experiments.rundir import run_dir
 from experiments.text import tokenization
 from experiments.text.vocabulary_files import read_vocabulary
@@ -289,38 +288,6 @@ def open_vocabulary(
   return vocabulary
 
 
-def plan_batches(
-  experiment: Experiment,
-  lengths: np.ndarray,
-  *,
-  seed: int,
-  is_trained: bool,
-) -> batches.BatchPlan:
-  """Plans the batches of an experiment.
-
-  Args:
-    experiment: whose buckets they fall into.
-    lengths: int [n], of the examples in tokens.
-    seed: seeds their order.
-    is_trained: whether it is for training. An evaluation always pads a text by
-      its own length alone; training can do as trax does by default.
-
-  Raises:
-    UserError: no example is within the length limits.
-  """
-  arguments = experiment.buckets.as_arguments()
-  strict = experiment.buckets.strict_pad_on_len or not is_trained
-  if strict:
-    arguments['boundaries'], arguments['batch_sizes'] = extend_buckets(
-      arguments['boundaries'],
-      arguments['batch_sizes'],
-      arguments['max_length'],
-    )
-  return batches.BatchPlan(
-    lengths=lengths, seed=seed, strict_pad_on_len=strict, **arguments
-  )
-
-
 def cut(
   tokens: tokenization.Tokens, max_tokens: int | None
 ) -> tokenization.Tokens:
@@ -373,6 +340,14 @@ def _tokenize(
     tokens['test'] = tokens['train'].take(rows)
     tokens['train'] = tokens['train'].take(np.flatnonzero(~is_held_out))
     digests['test'] = digests['train'][rows]
+  for split in ('validation', 'test'):
+    if split in tokens:
+      missing_classes.warn(
+        tokens['train'].labels,
+        tokens[split].labels,
+        label_names=source.label_names,
+        splits=(source.splits['train'], source.splits.get(split, split)),
+      )
   tokens.setdefault('validation', tokens['test'])
   digests.setdefault('validation', digests['test'])
   return Data(

@@ -10,7 +10,8 @@ from experiments.config.experiment import Experiment
 from experiments.evaluation import inference, metric_names
 from experiments.foundation.errors import UserError
 from experiments.pipeline import run_identity, saved_model
-from experiments.pipeline.data import Data, plan_batches
+from experiments.pipeline.batch_plans import plan_batches
+from experiments.pipeline.data import Data
 from experiments.pipeline.models import Models, empty_batch
 from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training import histograms

@@ -16,7 +16,8 @@ from experiments.batching import batches
 from experiments.config import experiment, gin_config
 from experiments.evaluation import inference, metrics
 from experiments.pipeline import loops
-from experiments.pipeline.data import Data, plan_batches
+from experiments.pipeline.batch_plans import plan_batches
+from experiments.pipeline.data import Data
 from experiments.pipeline.models import Models, empty_batch
 from experiments.rundir import run_dir
 from experiments.rundir.metric_log import read_records
