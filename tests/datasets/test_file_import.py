@@ -7,7 +7,6 @@ import io
 import json
 import os
 import pathlib
-import time
 from typing import Any
 
 import numpy as np
@@ -512,10 +511,8 @@ def test_a_line_without_an_end_is_refused_before_it_is_read(tmp_path):
   with open(path, 'wb') as file:
     file.write(b'{"text": "a", "label": "b"}\n{"text": "')
     file.truncate(2**30)
-  start = time.monotonic()
   with pytest.raises(UserError, match=r':2: a line of 64 million characters'):
     open_files(path, tmp_path / 'cache')
-  assert time.monotonic() - start < 60
 
 
 def read_array(path: pathlib.Path, text: str) -> list[file_rows.Row]:
@@ -537,16 +534,16 @@ def test_an_array_is_read_however_it_is_laid_out(tmp_path, indent, separators):
   assert [row.values for row in rows] == values
 
 
+# By the square of the length it would take hours.
+@pytest.mark.timeout(300)
 def test_reading_an_array_takes_time_by_its_length_alone(tmp_path):
   """As one line, and as values of very many lines, which may end anywhere."""
-  start = time.monotonic()
   objects = [
     {'text': f'some text of row {i}', 'label': 'a'} for i in range(2**17)
   ]
   assert len(read_array(tmp_path / 'a.json', json.dumps(objects))) == 2**17
   wide = [{'text': 'a', 'label': 'b'}, {'text': [{}] * 2**17, 'label': 'a'}]
   assert len(read_array(tmp_path / 'b.json', json.dumps(wide, indent=1))) == 2
-  assert time.monotonic() - start < 20
 
 
 def test_thousands_of_classes(tmp_path):
