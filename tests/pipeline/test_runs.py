@@ -165,6 +165,8 @@ def test_stderr_of_a_first_run_holds_our_lines_only(trained, token_counts):
   }
   ours = (
     'Preparing bbc_news in ',
+    # Of another test, beside this one.
+    'Waiting for another process that makes ',
     'Vocabulary of ',
     f'Tokenizing the {n["train"]} texts of ',
     f'Tokenized {n["train"]} texts of ',
