@@ -12,13 +12,14 @@ from typing import Any
 
 from experiments.config import (
   binding_checks,
+  config_writing,
   configurables,
   macro_checks,
   naming,
   schema,
   specs,
 )
-from experiments.config.consumption import Key, Reached, reach, winners
+from experiments.config.consumption import Key, Reached, reach
 from experiments.config.gin_statements import (
   Binding,
   Import,
@@ -28,10 +29,8 @@ from experiments.config.gin_statements import (
 from experiments.config.gin_values import (
   Macro,
   Reference,
-  is_representable,
   leaves,
   map_leaves,
-  render,
 )
 from experiments.config.overrides import Overridden
 from experiments.config.usage import Taken, find_taken
@@ -137,10 +136,12 @@ class Resolved:
   def config(self) -> Config:
     """Writes it as a config."""
     return Config(
-      text=_render_consumed(self.imports, self.bindings, self.consumed),
+      text=config_writing.render_consumed(
+        self.imports, self.bindings, self.consumed
+      ),
       macros={
         name: to_plain(macro_checks.resolve_value(Macro(name), self.bindings))
-        for name in _macro_order(self.consumed)
+        for name in config_writing.order_macros(self.consumed)
       },
       overrides={
         naming.name_of(self.bindings[key]): write_override(
@@ -281,7 +282,9 @@ def _reach_with_code(
     normalized = {
       key: normalize(binding, bindings) for key, binding in bindings.items()
     }
-    text = _render_consumed(parsed.imports, normalized, _reach(bindings, right))
+    text = config_writing.render_consumed(
+      parsed.imports, normalized, _reach(bindings, right)
+    )
     taken = find_taken(text)
   except UserError:
     if is_last:
@@ -346,11 +349,6 @@ def path_spec(
   return spec
 
 
-def write(value: Any) -> str:
-  """Writes a value as config.gin has it."""
-  return render(naming.shorten_references(value))
-
-
 def write_override(given: Binding, bindings: Mapping[Key, Binding]) -> str:
   """Writes the value of a flag; a path as it was written: it names the run.
 
@@ -359,7 +357,9 @@ def write_override(given: Binding, bindings: Mapping[Key, Binding]) -> str:
     bindings: all of them.
   """
   is_path = path_spec(given, bindings) is not None
-  return write((given if is_path else normalize(given, bindings)).value)
+  return config_writing.write(
+    (given if is_path else normalize(given, bindings)).value
+  )
 
 
 def to_plain(value: Any) -> Any:
@@ -369,56 +369,3 @@ def to_plain(value: Any) -> Any:
     return str(leaf) if isinstance(leaf, Reference | Macro) else leaf
 
   return map_leaves(naming.shorten_references(value), as_text)
-
-
-def _macro_order(consumed: Reached) -> list[str]:
-  used = {name for _, name, parameter in consumed.keys if not parameter}
-  order = [name for name in schema.MACROS if name in used]
-  return order + sorted(used.difference(order))
-
-
-def _render_consumed(
-  imports: Iterable[Import],
-  bindings: Mapping[Key, Binding],
-  consumed: Reached,
-) -> str:
-  """Writes all that is consumed, with the defaults of what is not bound."""
-  macros = [
-    f'{name} = {write(bindings["", name, ""].value)}'
-    for name in _macro_order(consumed)
-  ]
-  values = _defaults(bindings, consumed)
-  for key in consumed.keys:
-    if key[2]:
-      values[naming.name_of(bindings[key])] = bindings[key].value
-  parts = [
-    sorted({statement.text for statement in imports}),
-    macros,
-    [f'{name} = {write(values[name])}' for name in sorted(values)],
-  ]
-  return '\n'.join('\n'.join([*lines, '']) for lines in parts if lines)
-
-
-def _defaults(
-  bindings: Mapping[Key, Binding], consumed: Reached
-) -> dict[str, Any]:
-  """Returns the defaults that take effect and that gin can express."""
-  model = macro_checks.resolve_value(
-    bindings['', 'experiments.experiment', 'model'].value, bindings
-  )
-  found = {}
-  for scope, selector in consumed.used:
-    if selector not in consumed.selectors:
-      continue
-    is_model = configurables.is_model(selector) or selector == model.selector
-    bound = winners(bindings, scope, selector)
-    for name, default in configurables.signature(selector).defaults.items():
-      if (
-        # An overridden binding does not count, unless both say the same.
-        bound.get(name) not in consumed.keys
-        and name in schema.ROOTS.get(selector, [name])
-        and not (is_model and name in schema.SET_FOR_MODELS)
-        and is_representable(default)
-      ):
-        found[f'{configurables.short(selector)}.{name}'] = default
-  return found

@@ -15,6 +15,7 @@ from typing import Any
 
 from experiments.config import (
   binding_checks,
+  config_writing,
   gin_config,
   macro_checks,
   naming,
@@ -289,7 +290,7 @@ class _Shape:
       return None
     value = _Value(
       binding,
-      gin_config.write(gin_config.normalize(binding, bindings).value),
+      config_writing.write(gin_config.normalize(binding, bindings).value),
       gin_config.write_override(binding, bindings),
       {},
     )
