@@ -183,8 +183,9 @@ def compare(
       None for the validation split of those that have one, else test.
 
   Raises:
-    UserError: there is no run, no run has the objective though some have
-      metrics, none is measured on the split, or the baseline is no one config.
+    UserError: there is no run, the objective is named twice, no run has it
+      though some have metrics, none is measured on the split, or the baseline
+      is no one config.
   """
   runs, chosen = compared_runs.read_runs(directory, baseline)
   if split is not None:
@@ -192,6 +193,8 @@ def compare(
   found, is_minimized = read_objective(directory)
   known = sorted({metric for run in runs for metric in run.metrics})
   first, second = split_objectives(objective or found)
+  if first == second:
+    raise UserError(f'--objective={objective} names {first} twice.')
   for name in (first, second) if objective else ():
     if name and known and all(run.find_metric(name) is None for run in runs):
       raise UserError(

@@ -11,6 +11,7 @@ from experiments.comparison import (
   pareto,
 )
 from experiments.comparison.compare import Group
+from experiments.foundation.errors import UserError
 from tests.fixtures.made_runs import write_run
 
 
@@ -73,6 +74,14 @@ def test_a_comparison_names_and_draws_it(runs, tmp_path):
   alone = compare.compare(runs, 'accuracy')
   assert 'Nothing is better' not in compare_tables.render(alone)
   assert 'n_weights' not in compare_tables.render(alone)
+
+
+def test_two_objectives_are_two(runs):
+  with pytest.raises(UserError) as error:
+    compare.compare(runs, 'accuracy,accuracy')
+  assert str(error.value) == (
+    '--objective=accuracy,accuracy names accuracy twice.'
+  )
 
 
 @pytest.mark.parametrize(
