@@ -135,6 +135,20 @@ class Comparison:
     """All runs, section by section."""
     return [run for section in self.sections for run in section.runs]
 
+  def choose_metrics(self, groups: Iterable[Group]) -> list[str]:
+    """Returns the metrics of some configs that are shown unasked, or asked for.
+
+    Args:
+      groups: of a section.
+    """
+    asked = (self.objective, self.second_objective)
+    known = {name for group in groups for name in group.means}
+    return [
+      name
+      for name in self.metrics
+      if name in known and (name in asked or not metric_names.is_rare(name))
+    ]
+
   @property
   def columns(self) -> list[str]:
     """The names of the bindings that differ anywhere, the seed's at the end."""

@@ -140,15 +140,7 @@ def _table(
   names = config_names.name_configs(section)
   groups = section.groups[:_MOST_CONFIGS]
   known = evidence.groups if evidence else ()
-  metrics = [
-    name
-    for name in comparison.metrics
-    if (
-      name in (comparison.objective, comparison.second_objective)
-      or not metric_names.is_rare(name)
-    )
-    and any(name in group.means for group in groups)
-  ]
+  metrics = comparison.choose_metrics(groups)
   has_differences = any(each.contrasts for each in known)
   scales = {name: _scale(name, groups, known) for name in metrics}
   told = [

@@ -171,17 +171,8 @@ def _table(
   if any(folds):
     rank = 6 if all(n.isdecimal() for n in folds) else 0
     table.append(Column('folds', folds, rank=rank))
-  measured = [
-    name
-    for name in comparison.metrics
-    if (
-      name in (comparison.objective, comparison.second_objective)
-      or not metric_names.is_rare(name)
-    )
-    and any(name in group.means for group in groups)
-  ]
   known = evidence.groups[: len(groups)] if evidence else [None] * len(groups)
-  for name in measured:
+  for name in comparison.choose_metrics(groups):
     table.append(
       Column(
         name,
