@@ -25,6 +25,9 @@ from experiments.reporting import html_page
 # Of a section; more are counted.
 _MOST_CONFIGS = 200
 _LONGEST_ON_A_LINE = 40
+_MOST_FIRST_COLUMNS = 4
+# What says nothing of configs that differ in more than there are of them.
+_OF_VALUES = ('values.png', 'parallel.png')
 _STYLE = """
 body { max-width: 72rem; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }
@@ -123,7 +126,10 @@ def _section(
   lines += importance.describe(comparison, section)
   yield from (f'<p>{_line(line)}</p>' for line in lines)
   yield from _table(comparison, section, evidence)
+  is_confounded = len(section.columns) >= len(section.groups)
   for name, png in compare_plots.draw_section(comparison, section).items():
+    if is_confounded and name in _OF_VALUES:
+      continue
     encoded = base64.b64encode(png).decode()
     yield (
       f'<p><img alt="{html.escape(_ALT.get(name, name))}" '
@@ -151,13 +157,18 @@ def _table(
   if any(group.runs[0].system for group in section.groups):
     is_told = False
   has_seeds = any(group.n_seeds > 1 for group in groups)
-  heads = ['config'] * (not is_told) + [*section.columns]
+  # Of configs that differ in much, what came of them comes first.
+  columns = list(section.columns)
+  is_short = len(columns) <= _MOST_FIRST_COLUMNS
+  is_told = is_told and is_short
+  first, last = (columns, []) if is_short else ([], columns)
+  heads = ['config'] * (not is_told) + first
   heads += ['seeds'] * has_seeds
   for name in metrics:
     heads.append(name)
     if name == comparison.objective and has_differences:
       heads.append('difference')
-  heads += ['steps', 'seconds']
+  heads += ['steps', 'seconds', *last]
   yield '<div class="scroll"><table><thead><tr>'
   yield from (
     f'<th scope="col"><button type="button">{_line(head)}</button></th>'
@@ -170,9 +181,7 @@ def _table(
     yield f'<tr{" class=base" * is_base}>'
     if not is_told:
       yield _cell(names[j], _line(names[j]), _kind(names[j]))
-    for column in section.columns:
-      value = group.bindings.get(column, '')
-      yield _cell(value, _line(value), _kind(value))
+    yield from _binding_cells(group, first)
     if has_seeds:
       yield _cell(group.n_seeds, str(group.n_seeds), 'number')
     for name in metrics:
@@ -184,6 +193,7 @@ def _table(
     times = [run.seconds for run in group.runs if run.seconds is not None]
     mean = sum(times) / len(times) if times else None
     yield _cell(mean, '' if mean is None else f'{mean:.1f}', 'number')
+    yield from _binding_cells(group, last)
     yield '</tr>'
   yield '</tbody></table></div>'
   if len(groups) < len(section.groups):
@@ -194,6 +204,12 @@ def _table(
       'and seeds. p is corrected for how many tests there are. A click on a '
       'head sorts.</p>'
     )
+
+
+def _binding_cells(group: Group, columns: Sequence[str]) -> Iterator[str]:
+  for column in columns:
+    value = group.bindings.get(column, '')
+    yield _cell(value, _line(value), _kind(value))
 
 
 def _cell(value: object, content: str, kind: str = 'measured') -> str:
