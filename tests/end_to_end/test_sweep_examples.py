@@ -49,7 +49,9 @@ def test_the_command_of_a_file_is_accepted(path, launcher, tmp_path):
   assert done.returncode == 0, done.stderr
   assert not (tmp_path / 'sweep').exists()
   # It leaves test alone.
-  assert re.search(r'\nRanked by: +\w+ of train\[80%:\]\n', done.stdout)
+  assert re.search(
+    r'\nRanked by: +\w+ of train\[(80%:|5_folds)\]\n', done.stdout
+  )
 
 
 @pytest.mark.slow

@@ -76,6 +76,7 @@ def test_a_matrix_is_a_line_a_row():
 def test_what_is_written_as_json_is_written_here():
   may = {
     # What is hashed, or read by this program alone, is not for others.
+    'calibration_file.py',
     'checkpoint_file.py',
     'file_import.py',
     'known_datasets.py',

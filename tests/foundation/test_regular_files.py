@@ -379,12 +379,13 @@ pipeline/run_evaluation directory.report.file('predictions.md').read_text
 pipeline/run_evaluation directory.report.file(f'{picture}.png').read_bytes
 pipeline/runs directory.config.read_text
 pipeline/saved_model directory.config.read_text
+rundir/calibration_file file.read_bytes
 rundir/predictions_file file.read_bytes
 rundir/predictions_file parquet.ParquetFile(pyarrow.BufferReader(content))
 rundir/run_dir self.run.read_bytes
 rundir/sweep_file file.read_bytes
-sweeps/search File.at(path).read_bytes
-sweeps/search file.read_bytes
+sweeps/study File.at(path).read_bytes
+sweeps/study file.read_bytes
 sweeps/sweep_plan config.read_text
 sweeps/sweep_plan config.read_text
 text/tokenization np.memmap(path / name)
