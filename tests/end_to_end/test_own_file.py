@@ -35,6 +35,7 @@ def directory(launcher, tmp_path_factory):
   return directory
 
 
+@pytest.mark.slow
 def test_it_trains_predicts_and_refuses_to_go_on_with_other_rows(
   launcher, directory
 ):

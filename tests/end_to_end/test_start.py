@@ -55,6 +55,7 @@ def test_a_mistake_that_takes_the_registry_loads_no_tensorflow(launcher):
   assert not names & {'tensorflow', 'tensorflow_datasets'}
 
 
+@pytest.mark.slow
 def test_a_run_on_known_data_loads_no_tensorflow(launcher):
   launcher.trained()
   names, status = loaded(

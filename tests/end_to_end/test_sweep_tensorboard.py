@@ -8,6 +8,9 @@ from experiments.comparison import run_reader
 from tests.fixtures import live_browser, live_tensorboard
 from tests.fixtures.live_sweep import read_json, start, wait_for
 
+# A sweep of every status, TensorBoard and a browser take long to start.
+pytestmark = pytest.mark.slow
+
 # What TensorBoard says of each status: it knows a running one by the end that
 # it lacks, and pruning not at all.
 STATUSES = {

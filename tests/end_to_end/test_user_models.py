@@ -63,6 +63,7 @@ def start(launcher, example, *flags):
   )
 
 
+@pytest.mark.slow
 def test_the_documented_example_trains_and_predicts(launcher, example):
   done = start(
     launcher,

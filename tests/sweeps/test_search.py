@@ -631,6 +631,7 @@ def test_optuna_that_is_not_installed_is_explained(launcher, tmp_path):
   )
 
 
+@pytest.mark.slow
 def test_the_launcher_searches_prunes_and_goes_on(launcher, tmp_path):
   directory = tmp_path / 'sweep'
   command = (
