@@ -88,9 +88,13 @@ def find(section: Section, evidence: SectionEvidence) -> Disagreements | None:
   if base is None or not others:
     return None
   first, second = sorted((base, min(others)))
-  pair = [section.groups[i].runs[0] for i in (first, second)]
+  groups = [section.groups[i] for i in (first, second)]
+  pair = [group.runs[0] for group in groups]
   try:
-    own, other = samples.match([samples.read_sample(run) for run in pair])
+    # The first seed of each, all its folds if there are any.
+    own, other = samples.match(
+      [samples.read_samples(group.runs)[0] for group in groups]
+    )
   except NoSampleError:
     return None
   is_right = [x.log_probs.argmax(axis=1) == x.expected for x in (own, other)]

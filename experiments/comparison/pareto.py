@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from experiments.comparison import config_names
@@ -35,7 +36,10 @@ def find_front(comparison: Comparison, groups: Sequence[Group]) -> list[int]:
       for sign, name in zip(signs, (comparison.objective, second), strict=True)
     )
     for i, group in enumerate(groups)
-    if comparison.objective in group.means and second in group.means
+    if all(
+      math.isfinite(group.means.get(name, math.nan))
+      for name in (comparison.objective, second)
+    )
   }
   front = [
     i

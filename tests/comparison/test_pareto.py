@@ -50,6 +50,11 @@ def test_nothing_is_better_in_both_than_the_front(points):
   assert accuracies == sorted(accuracies, reverse=True)
 
 
+def test_what_is_not_measured_is_not_on_it():
+  points = [(3, 1), (float('nan'), 0), (5, float('inf'))]
+  assert pareto.find_front(*made_up(points)) == [0]
+
+
 @pytest.fixture
 def runs(tmp_path):
   for size, accuracy in ((8, 0.7), (16, 0.9), (64, 0.9), (128, 0.95)):
