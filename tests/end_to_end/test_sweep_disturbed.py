@@ -22,6 +22,9 @@ from tests.fixtures.live_sweep import (
   workers_of,
 )
 
+# Sweeps that are killed start anew, with all their processes.
+pytestmark = pytest.mark.slow
+
 DISTURB = ROOT / 'tests' / 'fixtures' / 'disturb'
 
 
@@ -202,7 +205,6 @@ def test_a_sweep_whose_parent_is_killed_goes_on(
   assert_as_undisturbed(directory, undisturbed)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_a_sweep_survives_twenty_kills(launcher, tmp_path, undisturbed):
   rng = random.Random(0)

@@ -14,6 +14,9 @@ from experiments.reporting import tensorboard
 from experiments.training import histograms
 from tests.fixtures import live_tensorboard
 
+# TensorBoard takes long to start.
+pytestmark = pytest.mark.slow
+
 
 def make_png(width, height):
   """Returns a white image, written by hand."""

@@ -10,6 +10,9 @@ from experiments.rundir import run_dir, run_names
 from experiments.training import histograms
 from tests.fixtures import live_tensorboard
 
+# TensorBoard takes long to start.
+pytestmark = pytest.mark.slow
+
 ALLOWED = [
   character
   for character in string.printable
