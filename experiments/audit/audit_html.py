@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from experiments.audit.audit import Audit
 from experiments.audit.audit_text import row_name
 from experiments.audit.findings import CLASSES, SECTIONS, Finding, Item
-from experiments.foundation import plain_text
 from experiments.reporting import html_page
 
 # Of each finding; of the rows of an item; of the classes.
@@ -39,7 +37,7 @@ def render(
     findings: the same in words.
     places: 'file:line' of rows, where known.
   """
-  title = f'Audit of {_line(audit.dataset)}'
+  title = f'Audit of {html_page.line(audit.dataset)}'
   sizes = zip(
     audit.rows.split_names, np.diff(audit.rows.starts).tolist(), strict=True
   )
@@ -89,9 +87,9 @@ def _show_finding(
   audit: Audit, finding: Finding, places: Mapping[int, str]
 ) -> Iterator[str]:
   if not finding.items:
-    yield f'<p>{_line(finding.title)}</p>'
+    yield f'<p>{html_page.line(finding.title)}</p>'
     return
-  yield f'<details><summary>{_line(finding.title)}</summary><ol>'
+  yield f'<details><summary>{html_page.line(finding.title)}</summary><ol>'
   for item in finding.items[:N_ITEMS]:
     yield from _show_item(audit, item, places)
   yield '</ol>'
@@ -106,11 +104,12 @@ def _show_item(
 ) -> Iterator[str]:
   yield '<li>'
   if item.note:
-    yield f'<span class="wrong">{_line(item.note)}</span>'
+    yield f'<span class="wrong">{html_page.line(item.note)}</span>'
   said = None
   for row in item.rows[:_MOST_ROWS]:
     label = html_page.name(audit.rows.label(row))
-    yield f'<div><span class="where">{_line(row_name(audit, row, places))} ·'
+    place = html_page.line(row_name(audit, row, places))
+    yield f'<div><span class="where">{place} ·'
     yield f'</span> <span class="right">{label}</span></div>'
     text = audit.rows.texts[row]
     # Equal texts once.
@@ -120,7 +119,3 @@ def _show_item(
   if len(item.rows) > _MOST_ROWS:
     yield f'<p>… and {len(item.rows) - _MOST_ROWS:,} more rows.</p>'
   yield '</li>'
-
-
-def _line(text: str) -> str:
-  return html.escape(plain_text.one_line(text))

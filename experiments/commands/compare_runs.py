@@ -41,23 +41,22 @@ def run(values: flags.FlagValues) -> None:
       ) from error
     for path in paths:
       logging.info('Drawn: %s', path)
+  # CSV has neither intervals nor differences, JSON and a page those of all
+  # configs.
+  is_whole = values.format == 'json' or not values.top or page is not None
+  evidence = weigh(comparison, None if is_whole else values.top)
   if page is not None:
     from experiments.comparison import compare_page
 
     page_file.write(
-      page,
-      compare_page.render(
-        comparison, weigh(comparison, None), values.output_dir
-      ),
+      page, compare_page.render(comparison, evidence, values.output_dir)
     )
-  # CSV has neither intervals nor differences, JSON those of all configs.
-  is_whole = values.format == 'json' or not values.top
   table = compare_tables.render(
     comparison,
     values.format,
     width=terminal.width(),
     n_rows=values.top or None,
-    evidence=weigh(comparison, None if is_whole else values.top),
+    evidence=evidence,
   )
   terminal.print_data(f'{table}\n')
 

@@ -250,8 +250,8 @@ def split_objectives(text: str) -> tuple[str, str | None]:
   """Returns the objective, and the one after the comma if there is one."""
   first, _, second = (part.strip() for part in text.rpartition(','))
   # The class of a metric may have a comma in its name.
-  is_second = second == metric_names.N_WEIGHTS or metric_names.is_known(second)
-  return (first, second) if first and is_second else (text, None)
+  is_second = first and metric_names.is_objective(second)
+  return (first, second) if is_second else (text, None)
 
 
 def compare_runs(
@@ -285,10 +285,8 @@ def compare_runs(
   runs.sort(key=lambda run: (order(run.metrics), run.name))
   sections = []
   for (dataset, split), members in grouping.group_by_data(runs).items():
-    columns, groups = (
-      grouping.find_columns(members),
-      grouping.group_by_config(members),
-    )
+    columns = grouping.find_columns(members)
+    groups = grouping.group_by_config(members)
     sections.append(
       Section(
         dataset=dataset,

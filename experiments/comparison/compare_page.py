@@ -19,7 +19,6 @@ from experiments.comparison.compare import Comparison, Group, Section
 from experiments.comparison.disagreements import Answer, Disagreements
 from experiments.comparison.evidence import GroupEvidence, SectionEvidence
 from experiments.evaluation import metric_names
-from experiments.foundation import plain_text
 from experiments.reporting import html_page
 
 # Of a section; more are counted.
@@ -97,7 +96,7 @@ def render(
   Returns:
     HTML.
   """
-  heading = f'Comparison of {_line(title)}'
+  heading = f'Comparison of {html_page.line(title)}'
   body = [f'<h1>{heading}</h1>']
   for i, section in enumerate(comparison.sections):
     known = evidence[i] if evidence else None
@@ -114,17 +113,17 @@ def _section(
   n_examples = section.n_examples
   size = f'{n_examples:,} examples' if n_examples else 'nothing measured yet'
   n_runs = len(section.runs)
-  yield f'<h2>{_line(what)}</h2>'
+  yield f'<h2>{html_page.line(what)}</h2>'
   yield (
     f'<p>{size}; {n_runs} run{"s" * (n_runs != 1)} of '
     f'{len(section.groups)} config{"s" * (len(section.groups) != 1)}, the best '
-    f'by {_line(comparison.objective)} first.</p>'
+    f'by {html_page.line(comparison.objective)} first.</p>'
   )
   lines = verdicts.describe(comparison, section, evidence) if evidence else []
   lines += verdicts.describe_test(comparison, section, evidence)
   lines += pareto.describe(comparison, section)
   lines += importance.describe(comparison, section)
-  yield from (f'<p>{_line(line)}</p>' for line in lines)
+  yield from (f'<p>{html_page.line(line)}</p>' for line in lines)
   yield from _table(comparison, section, evidence)
   is_confounded = len(section.columns) >= len(section.groups)
   for name, png in compare_plots.draw_section(comparison, section).items():
@@ -171,7 +170,8 @@ def _table(
   heads += ['steps', 'seconds', *last]
   yield '<div class="scroll"><table><thead><tr>'
   yield from (
-    f'<th scope="col"><button type="button">{_line(head)}</button></th>'
+    '<th scope="col">'
+    f'<button type="button">{html_page.line(head)}</button></th>'
     for head in heads
   )
   yield '</tr></thead><tbody>'
@@ -180,7 +180,7 @@ def _table(
     is_base = evidence is not None and evidence.baseline == j
     yield f'<tr{" class=base" * is_base}>'
     if not is_told:
-      yield _cell(names[j], _line(names[j]), _kind(names[j]))
+      yield _cell(names[j], html_page.line(names[j]), _kind(names[j]))
     yield from _binding_cells(group, first)
     if has_seeds:
       yield _cell(group.n_seeds, str(group.n_seeds), 'number')
@@ -209,7 +209,7 @@ def _table(
 def _binding_cells(group: Group, columns: Sequence[str]) -> Iterator[str]:
   for column in columns:
     value = group.bindings.get(column, '')
-    yield _cell(value, _line(value), _kind(value))
+    yield _cell(value, html_page.line(value), _kind(value))
 
 
 def _cell(value: object, content: str, kind: str = 'measured') -> str:
@@ -291,7 +291,7 @@ def _difference_cell(name: str, each: GroupEvidence, is_minimized: bool) -> str:
 def _pair(section: Section, found: Disagreements) -> Iterator[str]:
   """Yields what two configs do not share."""
   names = config_names.name_configs(section)
-  first, second = (_line(names[i]) for i in found.groups)
+  first, second = (html_page.line(names[i]) for i in found.groups)
   yield f'<h3>{first} beside {second}</h3>'
   yield from _settings(section, found, first, second)
   yield '<table><thead><tr><th></th>'
@@ -305,7 +305,7 @@ def _pair(section: Section, found: Disagreements) -> Iterator[str]:
     yield f'<tr><td class="long">{what}</td>'
     yield f'<td class="number">{n:,}</td></tr>'
   yield '</tbody></table>'
-  runs = ' and '.join(map(_line, found.runs))
+  runs = ' and '.join(map(html_page.line, found.runs))
   yield f'<p class="small">Of {runs}, one seed each.</p>'
   n_all = found.n_first + found.n_second
   if not found.rows:
@@ -318,10 +318,11 @@ def _pair(section: Section, found: Disagreements) -> Iterator[str]:
   )
   yield f'<details open><summary>{which}</summary>'
   if found.why_no_texts:
-    yield f'<p>Without texts: {_line(found.why_no_texts)}.</p>'
+    yield f'<p>Without texts: {html_page.line(found.why_no_texts)}.</p>'
   yield '<ol>'
   for row in found.rows:
-    yield f'<li>expected <span class="right">{_name(row.expected)}</span>: '
+    expected = html_page.name(row.expected)
+    yield f'<li>expected <span class="right">{expected}</span>: '
     yield ', '.join(
       f'{name} {_show_answer(answer, row.expected)}'
       for name, answer in zip((first, second), row.answers, strict=True)
@@ -353,7 +354,9 @@ def _settings(
   for name in different:
     cells = [name, *(run.settings.get(name, '—') for run in runs)]
     yield '<tr>'
-    yield from (f'<td class="{_kind(x)}">{_line(x)}</td>' for x in cells)
+    yield from (
+      f'<td class="{_kind(x)}">{html_page.line(x)}</td>' for x in cells
+    )
     yield '</tr>'
   yield '</tbody></table></div>'
 
@@ -361,12 +364,4 @@ def _settings(
 def _show_answer(answer: Answer, expected: str) -> str:
   kind = 'right' if answer.label == expected else 'wrong'
   sure = '' if answer.confidence is None else f' {answer.confidence:.3f}'
-  return f'<span class="{kind}">{_name(answer.label)}</span>{sure}'
-
-
-def _name(name: str) -> str:
-  return html_page.name(name)
-
-
-def _line(text: str) -> str:
-  return html.escape(plain_text.one_line(text))
+  return f'<span class="{kind}">{html_page.name(answer.label)}</span>{sure}'

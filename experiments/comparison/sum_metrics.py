@@ -139,7 +139,7 @@ def _correlation(sums: np.ndarray, n: np.ndarray) -> np.ndarray:
 
 def _gaps(log_probs: np.ndarray, targets: np.ndarray) -> np.ndarray:
   """Returns float32 [n, bins], right less confidence, in its bin."""
-  confidences = np.exp(log_probs.max(axis=-1).astype(np.float64)).clip(max=1)
+  confidences = calibration.confidences_of(log_probs)
   bins = calibration.bin_numbers(confidences)
   gaps = np.zeros((len(targets), calibration.N_BINS), np.float32)
   right = log_probs.argmax(axis=-1) == targets

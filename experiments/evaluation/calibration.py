@@ -53,8 +53,7 @@ def calibrate(
     n_bins: number of bins.
   """
   predicted = log_probs.argmax(axis=-1)
-  # exp() of float32 may come out above 1.
-  confidences = np.exp(log_probs.max(axis=-1).astype(np.float64)).clip(max=1)
+  confidences = confidences_of(log_probs)
   bins = bin_numbers(confidences, n_bins)
   counts = np.bincount(bins, minlength=n_bins)
 
@@ -67,6 +66,16 @@ def calibrate(
   return Calibration(
     counts, means(confidences), means((predicted == targets).astype(np.float64))
   )
+
+
+def confidences_of(log_probs: np.ndarray) -> np.ndarray:
+  """Returns the probability of the likeliest class, float64 [examples].
+
+  Args:
+    log_probs: float [examples, classes], log p(class), natural logarithm.
+  """
+  # exp() of float32 may come out above 1.
+  return np.exp(log_probs.max(axis=-1).astype(np.float64)).clip(max=1)
 
 
 def bin_numbers(confidences: np.ndarray, n_bins: int = N_BINS) -> np.ndarray:

@@ -62,7 +62,6 @@ class Classifier:
     batch_sizes: Sequence[int],
     min_length: int | None = None,
     max_length: int | None = None,
-    temperature: float = 1.0,
   ):
     """Compiles nothing yet.
 
@@ -75,9 +74,8 @@ class Classifier:
       batch_sizes: batch size of each bucket.
       min_length: shorter examples are left out; None keeps them.
       max_length: longer examples are left out; None keeps them.
-      temperature: what its log-probabilities are divided by.
     """
-    self._forward, self.temperature = forward, temperature
+    self._forward, self.temperature = forward, 1.0
     self.model, self.weights, self._state = model, weights, state
     self._buckets: dict[str, Any] = {
       'boundaries': boundaries,

@@ -54,9 +54,14 @@ def is_known(name: str) -> bool:
   return name in OF_ALL or bool(_TOP.fullmatch(name))
 
 
+def is_objective(name: str) -> bool:
+  """Tells whether runs can be ranked by it: a metric, or a model's size."""
+  return name == N_WEIGHTS or is_known(name)
+
+
 def is_rare(name: str) -> bool:
   """Tells whether a metric is shown only to who asks for it."""
-  return name == N_WEIGHTS or (is_known(name) and name not in _USUAL)
+  return is_objective(name) and name not in _USUAL
 
 
 def is_minimized(name: str) -> bool:

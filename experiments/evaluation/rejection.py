@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from experiments.evaluation.calibration import confidences_of
+
 # More points than a picture has columns say no more.
 _MOST_POINTS = 1000
 
@@ -36,23 +38,11 @@ class Rejection(NamedTuple):
     threshold: REJECT_BELOW.
     coverage: the share of examples that are answered.
     risk: the share of wrong answers among them; None if there are none.
-    area: of the curve, see `RiskCoverage`.
   """
 
   threshold: float
   coverage: float
   risk: float | None
-  area: float
-
-
-def confidences_of(log_probs: np.ndarray) -> np.ndarray:
-  """Returns the probability of the likeliest class, float64 [examples].
-
-  Args:
-    log_probs: float [examples, classes], log p(class), natural logarithm.
-  """
-  # exp() of float32 may come out above 1.
-  return np.exp(log_probs.max(axis=-1).astype(np.float64)).clip(max=1)
 
 
 def risk_coverage(
@@ -101,5 +91,4 @@ def reject(
     threshold,
     float(answered.mean()),
     float(wrong[answered].mean()) if answered.any() else None,
-    risk_coverage(log_probs=log_probs, targets=targets).area,
   )

@@ -78,6 +78,7 @@ def measure(
   *,
   at: float,
   reject_below: float | None,
+  risk: rejection.RiskCoverage | None,
 ) -> Answers:
   """Measures what calibration and rejection come to.
 
@@ -86,6 +87,7 @@ def measure(
     targets: int [examples], the expected classes.
     at: the temperature.
     reject_below: as REJECT_BELOW.
+    risk: by coverage, where that is given.
   """
   answers: Answers = {'calibration': None, 'rejection': None}
   if at != 1:
@@ -95,13 +97,13 @@ def measure(
       'cross_entropy_before': before[0],
       'expected_calibration_error_before': before[1],
     }
-  if reject_below is not None:
+  if reject_below is not None and risk is not None:
     found = rejection.reject(reject_below, log_probs=log_probs, targets=targets)
     answers['rejection'] = {
       'threshold': found.threshold,
       'coverage': found.coverage,
       'risk': found.risk,
-      'area': found.area,
+      'area': risk.area,
     }
   return answers
 

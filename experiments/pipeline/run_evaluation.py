@@ -141,6 +141,9 @@ def measure(
     for i in np.flatnonzero(kept)[:_N_SHOWN_PREDICTIONS]
   ]
   predicted = outcome['log_probs'].argmax(axis=-1)
+  risk = None
+  if reject_below is not None:
+    risk = rejection.risk_coverage(**outcome)
   report.write_report(
     directory,
     evaluation=evaluation,
@@ -153,12 +156,13 @@ def measure(
     ),
     mistakes=_worst_mistakes(examples, log_probs, kept),
     predictions=shown,
-    risk=rejection.risk_coverage(**outcome)
-    if reject_below is not None
-    else None,
+    risk=risk,
   )
   answers = run_answers.measure(
-    **outcome, at=classifier.temperature, reject_below=reject_below
+    **outcome,
+    at=classifier.temperature,
+    reject_below=reject_below,
+    risk=risk,
   )
   return Measured(evaluation, shown, answers)
 

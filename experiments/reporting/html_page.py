@@ -107,6 +107,15 @@ def name(name: str) -> str:
   return f'<bdi>{html.escape(plain_text.one_line(name))}</bdi>'
 
 
+def line(text: str) -> str:
+  """Returns HTML that shows a text of ours, in a line.
+
+  Args:
+    text: in which names may stand, escaped here.
+  """
+  return html.escape(plain_text.one_line(text))
+
+
 def text(text: str, shown: int = _SHOWN_CHARACTERS) -> str:
   """Returns HTML of the beginning of a text, with the rest to be unfolded.
 

@@ -13,7 +13,7 @@ checksum      SHA-256 of all that, as JSON with sorted keys
 import hashlib
 import json
 import math
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from experiments.foundation import json_text, json_types
 from experiments.foundation.directory import File
@@ -54,9 +54,10 @@ def read(file: File) -> Calibration | None:
   except (FileNotFoundError, NotADirectoryError):
     return None
   stored = dict(json_types.loads(content, _Stored))
-  if _checksum(stored) != stored.pop('checksum', None):
+  checksum = stored.pop('checksum')
+  if _checksum(stored) != checksum:
     raise ValueError('its checksum is another')
-  found = json_types.loads(json.dumps(stored), Calibration)
+  found = cast('Calibration', stored)
   if found['method'] != METHOD:
     raise ValueError(f'its method is {found["method"]!r}')
   if not (math.isfinite(found['temperature']) and found['temperature'] > 0):
@@ -65,6 +66,5 @@ def read(file: File) -> Calibration | None:
 
 
 def _checksum(values: dict) -> str:
-  content = {key: values[key] for key in values if key != 'checksum'}
-  text = json.dumps(content, sort_keys=True)
+  text = json.dumps(values, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()

@@ -58,8 +58,9 @@ VOCABULARIES = {
 # The names of files, by directory.
 _EVENTS = re.compile(r'.*tfevents.*|\.rewrite\.tmp')
 _IN_ROOT = re.compile(
-  r'config\.gin|run\.json|calibration\.json|metrics\.jsonl|vocabulary\.[a-z.]+|model\.pkl\.gz|'
-  rf'model\.weights\.npy\.gz|\.lock|log\.txt|{_EVENTS.pattern}'
+  r'config\.gin|run\.json|calibration\.json|metrics\.jsonl|'
+  r'vocabulary\.[a-z.]+|model\.pkl\.gz|model\.weights\.npy\.gz|'
+  rf'\.lock|log\.txt|{_EVENTS.pattern}'
 )
 _CHECKPOINTS = re.compile(r'step_\d{10}\.npz')
 _REPORT = re.compile(r'[a-z_]+\.(png|csv|html|jsonl|md)')

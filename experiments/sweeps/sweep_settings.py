@@ -100,9 +100,7 @@ def _objectives(value: Any) -> tuple[str, ...]:
   ):
     raise specs.WrongValueError
   for name in names:
-    if not isinstance(name, str) or not (
-      name == metric_names.N_WEIGHTS or metric_names.is_known(name)
-    ):
+    if not isinstance(name, str) or not metric_names.is_objective(name):
       raise specs.WrongValueError
   return tuple(names)
 
