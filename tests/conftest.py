@@ -27,12 +27,26 @@ def _clear_gin():
 
 
 @pytest.fixture(scope='session')
-def launcher(tmp_path_factory):
-  """Starts launcher.py; the data and the caches are made once for all tests."""
+def shared_dir(tmp_path_factory):
+  """A directory of all processes of this session."""
   base = tmp_path_factory.getbasetemp()
-  if 'PYTEST_XDIST_WORKER' in os.environ:
-    base = base.parent
-  return live_launcher.Launcher(base / 'launcher')
+  return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _compiled_programs(shared_dir):
+  """Lets equal programs, most of them of one operation, compile once."""
+  import jax
+
+  jax.config.update('jax_compilation_cache_dir', str(shared_dir / 'xla'))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+
+
+@pytest.fixture(scope='session')
+def launcher(shared_dir):
+  """Starts launcher.py; the data and the caches are made once for all tests."""
+  return live_launcher.Launcher(shared_dir / 'launcher')
 
 
 @pytest.fixture(scope='session')

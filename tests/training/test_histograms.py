@@ -22,7 +22,6 @@ from tests.end_to_end.test_faults import start
 from tests.fixtures import config_cases, same_run
 from tests.training.test_loop import (
   assert_identical,
-  compiled_programs,
   dropout_model,
   make_loop,
   measured,
@@ -32,7 +31,7 @@ from tests.training.test_loop import (
 trax = trax_repairs.import_trax()
 
 # Fixtures.
-__all__ = ['compiled_programs', 'tokens']
+__all__ = ['tokens']
 
 FLOATS = st.floats(width=32, allow_nan=True, allow_infinity=True)
 

@@ -28,20 +28,6 @@ _VOCAB_SIZE = 50
 _BUCKETS: dict[str, Any] = {'boundaries': [4, 8], 'batch_sizes': [8, 4, 2]}
 
 
-@pytest.fixture(scope='module', autouse=True)
-def compiled_programs(tmp_path_factory):
-  """Lets loops of equal programs compile once."""
-  import jax
-
-  jax.config.update(
-    'jax_compilation_cache_dir', str(tmp_path_factory.mktemp('xla'))
-  )
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
-  jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
-  yield
-  jax.config.update('jax_compilation_cache_dir', None)
-
-
 @pytest.fixture(scope='module')
 def tokens():
   """Two classes, told apart by their ids; lengths 1 to 8."""
