@@ -98,6 +98,7 @@ def test_shows_all_that_a_run_would_use(dry_run, trained):
   ]
 
 
+@pytest.mark.slow
 def test_what_is_not_in_the_cache_is_computed_aside(dry_run):
   done = dry_run('--gin_bindings=VOCAB_SIZE=600', '--output_dir=x')
   assert done.returncode == 0, done.stderr

@@ -100,7 +100,9 @@ def data_of(launcher):
 @pytest.mark.parametrize(
   'name',
   [
-    pytest.param(name, marks=pytest.mark.slow) if 'agnews' in name else name
+    name
+    if name == 'gin/bbc_news.gin'
+    else pytest.param(name, marks=pytest.mark.slow)
     for name in FILES
   ],
 )

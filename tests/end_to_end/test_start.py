@@ -65,6 +65,7 @@ def test_a_run_on_known_data_loads_no_tensorflow(launcher):
   assert not names & {'tensorflow', 'tensorflow_datasets'}
 
 
+@pytest.mark.slow
 def test_a_run_that_differs_in_numbers_compiles_nothing(launcher):
   launcher.trained()
   programs = launcher.cwd / 'cache' / 'xla' / '2_threads'

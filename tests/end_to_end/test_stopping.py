@@ -250,7 +250,7 @@ def test_a_signal_is_soon_answered_whatever_is_being_done(slow, undisturbed):
     # It gives up a step that takes ten minutes.
     ('train', 600),
     # Both come while no signal is heard.
-    ('deaf', 4),
+    pytest.param('deaf', 4, marks=pytest.mark.slow),
   ],
 )
 def test_a_second_signal_is_no_failure(slow, slow_part, seconds):

@@ -211,9 +211,7 @@ OPTIONAL = {
 @pytest.mark.parametrize(
   'kind',
   [
-    kind
-    if kind in ('a link', 'a FIFO')
-    else pytest.param(kind, marks=pytest.mark.slow)
+    kind if kind == 'a link' else pytest.param(kind, marks=pytest.mark.slow)
     for kind in KINDS
   ],
 )

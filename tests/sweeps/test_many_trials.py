@@ -28,7 +28,9 @@ def cost(launcher, *arguments):
   return usage.ru_maxrss / 1024, written
 
 
-@pytest.mark.parametrize('axes', ['two', 'one'])
+@pytest.mark.parametrize(
+  'axes', [pytest.param('two', marks=pytest.mark.slow), 'one']
+)
 def test_ten_thousand_trials_are_planned_in_little_memory(launcher, axes):
   sweeps = {
     'two': [
