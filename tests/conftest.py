@@ -33,20 +33,27 @@ def shared_dir(tmp_path_factory):
   return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
 
 
+@pytest.fixture(scope='session')
+def xla_cache(request, shared_dir):
+  """Where compiled programs are kept, for the next time that tests run, too."""
+  cache = getattr(request.config, 'cache', None)
+  return cache.mkdir('xla') if cache else shared_dir / 'xla'
+
+
 @pytest.fixture(scope='session', autouse=True)
-def _compiled_programs(shared_dir):
+def _compiled_programs(xla_cache):
   """Lets equal programs, most of them of one operation, compile once."""
   import jax
 
-  jax.config.update('jax_compilation_cache_dir', str(shared_dir / 'xla'))
+  jax.config.update('jax_compilation_cache_dir', str(xla_cache / 'tests'))
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
   jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
 
 
 @pytest.fixture(scope='session')
-def launcher(shared_dir):
+def launcher(shared_dir, xla_cache):
   """Starts launcher.py; the data and the caches are made once for all tests."""
-  return live_launcher.Launcher(shared_dir / 'launcher')
+  return live_launcher.Launcher(shared_dir / 'launcher', xla_cache)
 
 
 @pytest.fixture(scope='session')

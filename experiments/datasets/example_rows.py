@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -154,7 +154,7 @@ class Writer:
 
 
 def read_columns(
-  pieces: Iterable[Piece],
+  pieces: Sequence[Piece],
   text_keys: Sequence[str],
   label_key: str,
   batch_size: int,
@@ -174,10 +174,8 @@ def read_columns(
   Raises:
     OSError: a file is damaged.
   """
-  from google.protobuf import message
   from pyarrow import parquet
 
-  example_class = _example_class()
   try:
     for piece in pieces:
       position = 0
@@ -192,24 +190,43 @@ def read_columns(
           rows = rows[first : max(piece.stop - position, 0)]
           position += len(batch)
           if len(rows):
-            yield _parse(example_class, rows.to_pylist(), text_keys, label_key)
+            yield parse(rows.to_pylist(), text_keys, label_key)
           if position >= piece.stop:
             break
-  except (DamagedParquetError, message.DecodeError) as error:
-    raise OSError(str(error) or type(error).__name__) from error
+  except DamagedParquetError as error:
+    raise OSError(str(error)) from error
 
 
-def _parse(
-  example_class: Any,
-  rows: list[bytes],
-  text_keys: Sequence[str],
-  label_key: str,
+def parse(
+  rows: Sequence[bytes], text_keys: Sequence[str], label_key: str
 ) -> tuple[list[list[bytes]], np.ndarray]:
+  """Returns what serialized examples hold.
+
+  Args:
+    rows: the examples.
+    text_keys: as of `read_columns`.
+    label_key: as of `read_columns`.
+
+  Returns:
+    A list of bytes for each text key, and int64 [n] labels.
+
+  Raises:
+    OSError: one is damaged, or lacks a key.
+  """
+  from google.protobuf import message
+
+  example_class = _example_class()
   texts: list[list[bytes]] = [[] for _ in text_keys]
   labels = np.empty(len(rows), np.int64)
-  for i, row in enumerate(rows):
-    feature = example_class.FromString(row).features.feature
-    for column, key in zip(texts, text_keys, strict=True):
-      column.append(feature[key].bytes_list.value[0])
-    labels[i] = feature[label_key].int64_list.value[0]
+  try:
+    for i, row in enumerate(rows):
+      feature = example_class.FromString(row).features.feature
+      for column, key in zip(texts, text_keys, strict=True):
+        column.append(feature[key].bytes_list.value[0])
+      labels[i] = feature[label_key].int64_list.value[0]
+  except message.DecodeError as error:
+    raise OSError(str(error) or type(error).__name__) from error
+  except IndexError as error:
+    keys = ', '.join([*text_keys, label_key])
+    raise OSError(f'an example lacks one of {keys}') from error
   return texts, labels

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from experiments.backend import tensorflow_start
 from experiments.datasets import (
   example_rows,
   features,
@@ -113,9 +112,9 @@ class Source:
     """Yields a list of bytes for each text key, and int64 [batch] labels."""
     pieces = self._slices[split].pieces
     text_keys = self.keys[:-1] if with_text else ()
-    # A user's own files are Parquet, which is read without TensorFlow.
+    # A user's own files are Parquet.
     is_parquet = all('.parquet-' in piece.filename for piece in pieces)
-    read = example_rows.read_columns if is_parquet else self._read_by_tensorflow
+    read = example_rows.read_columns if is_parquet else _read_records
     n_read = 0
     try:
       for texts, labels in read(pieces, text_keys, self.keys[-1], batch_size):
@@ -126,30 +125,6 @@ class Source:
     if n_read != self.n_examples[split]:
       reason = f'{n_read:,} of {self.n_examples[split]:,} rows'
       raise _damage_error(self.path, reason)
-
-  def _read_by_tensorflow(
-    self,
-    pieces: Sequence[slices.Piece],
-    text_keys: Sequence[str],
-    label_key: str,
-    batch_size: int,
-  ) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
-    tensorflow_start.import_tensorflow()
-    import tensorflow as tf
-
-    columns: dict[str, Any] = dict.fromkeys(text_keys, tf.string)
-    columns[label_key] = tf.int64
-    batches = records.read_columns(
-      pieces,
-      columns,
-      file_format=_open_directory(self.path).info.file_format,
-      batch_size=batch_size,
-    )
-    try:
-      for batch in batches:
-        yield [batch[key].tolist() for key in text_keys], batch[label_key]
-    except tf.errors.OpError as error:
-      raise OSError(str(error)) from error
 
   def _join(
     self, columns: list[list[bytes]], split: str, first_row: int
@@ -169,6 +144,16 @@ class Source:
           'Prepare the data set from a source that is, or bind other KEYS.'
         ) from error
     return texts
+
+
+def _read_records(
+  pieces: Sequence[slices.Piece],
+  text_keys: Sequence[str],
+  label_key: str,
+  batch_size: int,
+) -> Iterator[tuple[list[list[bytes]], np.ndarray]]:
+  for rows in records.read_records(pieces, batch_size):
+    yield example_rows.parse(rows, text_keys, label_key)
 
 
 def open_source(
