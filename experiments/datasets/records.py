@@ -15,7 +15,7 @@ from experiments.foundation.regular_files import open_regular
 # Of a TFRecord: how many bytes, and their checksum; then these, and theirs.
 # https://www.tensorflow.org/tutorials/load_data/tfrecord
 _HEAD = struct.Struct('<QI')
-_CHECKSUM = struct.Struct('<I')
+_TAIL = struct.Struct('<I')
 _MASK_DELTA = 0xA282EAD8
 _MAX_BYTES = 2**31
 
@@ -41,7 +41,8 @@ def read_records(
         f'{piece.filename!r} is a Riegeli file, which is not read. Prepare the '
         "data set with TFDS's file_format='array_record'."
       )
-    read = _array_records if '.array_record-' in name else _tf_records
+    is_array = '.array_record-' in name
+    read = _read_array_records if is_array else _read_tf_records
     for more in read(piece, name, batch_size):
       rows += more
       while len(rows) >= batch_size:
@@ -51,7 +52,7 @@ def read_records(
     yield rows
 
 
-def _array_records(
+def _read_array_records(
   piece: Piece, name: str, batch_size: int
 ) -> Iterator[list[bytes]]:
   try:
@@ -71,7 +72,7 @@ def _array_records(
   reader.close()
 
 
-def _tf_records(
+def _read_tf_records(
   piece: Piece, name: str, batch_size: int
 ) -> Iterator[list[bytes]]:
   del batch_size
@@ -83,21 +84,21 @@ def _tf_records(
       if len(head) < _HEAD.size:
         raise OSError(f'{name}: row {row:,} is cut short')
       n_bytes, checksum = _HEAD.unpack(head)
-      if n_bytes > _MAX_BYTES or _masked_crc(head[:8]) != checksum:
+      if n_bytes > _MAX_BYTES or _checksum(head[:8]) != checksum:
         raise OSError(f'{name}: row {row:,} has a damaged head')
       if row < piece.start:
-        file.seek(n_bytes + _CHECKSUM.size, os.SEEK_CUR)
+        file.seek(n_bytes + _TAIL.size, os.SEEK_CUR)
         continue
       content = file.read(n_bytes)
-      checksum_bytes = file.read(_CHECKSUM.size)
-      if len(checksum_bytes) < _CHECKSUM.size:
+      tail = file.read(_TAIL.size)
+      if len(tail) < _TAIL.size:
         raise OSError(f'{name}: row {row:,} is cut short')
-      if _CHECKSUM.unpack(checksum_bytes)[0] != _masked_crc(content):
+      if _TAIL.unpack(tail)[0] != _checksum(content):
         raise OSError(f'{name}: row {row:,} is damaged')
       yield [content]
 
 
-def _masked_crc(content: bytes) -> int:
+def _checksum(content: bytes) -> int:
   """Returns the CRC-32C as TFRecords have it, turned and shifted."""
   import google_crc32c
 

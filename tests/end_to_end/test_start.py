@@ -66,7 +66,8 @@ def test_a_run_on_known_data_loads_no_tensorflow(launcher):
 
 
 @pytest.mark.slow
-def test_a_run_that_differs_in_numbers_compiles_nothing(launcher):
+def test_a_run_that_differs_in_numbers_compiles_nothing(tmp_path):
+  launcher = Launcher(tmp_path)
   launcher.trained()
   programs = launcher.cwd / 'cache' / 'xla' / '2_threads'
   before = {path.name for path in programs.glob('*-cache')}

@@ -25,6 +25,7 @@ from experiments.datasets import (
   file_import,
   file_layout,
   file_rows,
+  records,
   source,
 )
 from experiments.datasets.file_survey import ImportOptions
@@ -125,6 +126,12 @@ def _by_shard(tmp_path, plant):
   plant(tmp_path / 'a.parquet-00000-of-00001')
   piece = Piece(str(tmp_path / 'a.parquet-00000-of-00001'), 0, 5)
   list(example_rows.read_columns([piece], ['text'], 'label', 5))
+
+
+def _by_record_file(tmp_path, plant):
+  plant(tmp_path / 'a.tfrecord-00000-of-00001')
+  piece = Piece(str(tmp_path / 'a.tfrecord-00000-of-00001'), 0, 5)
+  list(records.read_records([piece], 5))
 
 
 def _by_features(tmp_path, plant):
@@ -244,6 +251,7 @@ REACH = {
   'datasets/file_layout:open_bytes': [_by_bytes('a.csv')],
   'datasets/file_rows:_read_parquet': [_by_rows_of_parquet],
   'datasets/file_rows:_read_folders': [_by_folders],
+  'datasets/records:_read_tf_records': [_by_record_file],
   'datasets/source:_fingerprint': [_by_prepared],
   'rundir/run_dir:RunDir.store_vocabulary': [_by_vocabulary_of_run],
   'sweeps/sweep_yaml:load': [_by_yaml],
