@@ -72,6 +72,7 @@ def count_tokens(
   vocabulary = data.open_vocabulary(
     experiment.text,
     source=source,
+    vectors=data.open_vectors(experiment.text, cache_dir=cache_dir),
     vocab_size=experiment.model.vocab_size,
     cache_dir=cache_dir,
   )

@@ -113,7 +113,10 @@ def _show_buckets(
   fold: data.HeldOut | None,
 ) -> None:
   vocabulary = _vocabulary(experiment, source, aside)
-  print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}\n')
+  print(f'Vocabulary: {vocabulary.size:,} pieces, {vocabulary.path.name}')
+  if vocabulary.coverage:
+    print(f'Word vectors: {vocabulary.coverage}')
+  print()
   for split in source.splits:
     stored = 'train' if fold and split == 'test' else split
     tokens = texts.find_tokens(
@@ -153,18 +156,24 @@ def _vocabulary(
   experiment: Experiment, source: datasets.Source, aside: pathlib.Path
 ) -> texts.Vocabulary:
   text, vocab_size = experiment.text, experiment.model.vocab_size
-  if text.vocab_file is None:
+  vectors = data.open_vectors(text, cache_dir=aside)
+  if text.vocab_file is None and not (vectors and vectors.tokenizer):
     found = texts.find_vocabulary(
       source=source,
       vocab_size=vocab_size,
       vocab_type=text.vocab_type,
       lower_case=text.lower_case,
+      vectors=vectors,
       cache_dir=cache.cache_dir(),
     )
     if found is not None:
       return found
   return data.open_vocabulary(
-    text, source=source, vocab_size=vocab_size, cache_dir=aside
+    text,
+    source=source,
+    vectors=vectors,
+    vocab_size=vocab_size,
+    cache_dir=aside,
   )
 
 

@@ -95,6 +95,9 @@ def experiment(
   reject_below=None,
   clip_grad_norm=None,
   init_from=None,
+  embedding_file=None,
+  embedding_rate=1.0,
+  n_frozen_steps=0,
   histograms=False,
   projector=True,
 ):
@@ -131,6 +134,11 @@ def experiment(
       any, or what the optimizer says.
     init_from: a run directory, or a model.pkl.gz of trax, whose weights
       training starts from; None: random ones.
+    embedding_file: word vectors, which give the vocabulary and what the
+      embedding starts from; None: there are none.
+    embedding_rate: what the learning rate of the embedding is multiplied by;
+      0: it stays as it is.
+    n_frozen_steps: how many steps, from the first, it stays as it is.
     histograms: whether weights and gradients are counted at each evaluation.
     projector: whether the embeddings are written for TensorBoard's projector.
   """

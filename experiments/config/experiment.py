@@ -78,6 +78,8 @@ class TextConfig:
     vocab_dir: where it is; None: the working directory, then trax's bucket.
     vocab_type: 'subword' or 'word'.
     max_tokens: how many of its tokens a longer text keeps; None: all.
+    embedding_file: word vectors, which give the vocabulary; None: there are
+      none.
   """
 
   lower_case: bool
@@ -85,6 +87,7 @@ class TextConfig:
   vocab_dir: str | None
   vocab_type: str
   max_tokens: int | None
+  embedding_file: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,6 +142,8 @@ class OptimizationConfig:
       there is no average.
     patience: how many evaluations in a row may fail to improve the best before
       training ends; None: any.
+    embedding_rate: what the learning rate of the embedding is multiplied by.
+    n_frozen_steps: how many steps, from the first, it stays as it is.
   """
 
   n_steps: int
@@ -146,6 +151,8 @@ class OptimizationConfig:
   clip_grad_norm: float | None
   ema_decay: float | None
   patience: int | None
+  embedding_rate: float
+  n_frozen_steps: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -339,6 +346,7 @@ def resolve(config: Config) -> Experiment:
       vocab_dir=tokenize['vocab_dir'],
       vocab_type=tokenize['vocab_type'],
       max_tokens=lengths['max_length'] if own['truncate'] else None,
+      embedding_file=own['embedding_file'],
     ),
     buckets=BucketConfig(
       boundaries=tuple(bucket['boundaries']),
@@ -354,6 +362,8 @@ def resolve(config: Config) -> Experiment:
       clip_grad_norm=own['clip_grad_norm'],
       ema_decay=own['ema_decay'],
       patience=own['patience'],
+      embedding_rate=own['embedding_rate'],
+      n_frozen_steps=own['n_frozen_steps'],
     ),
     evaluation=EvaluationConfig(
       every_n_steps=every_n_steps,

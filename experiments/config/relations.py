@@ -22,6 +22,9 @@ _N_FOLDS = ('', 'experiments.experiment', 'n_folds')
 _FOLD = ('', 'experiments.experiment', 'fold')
 _SPLITS = ('', 'experiments.experiment', 'splits')
 _CALIBRATION = ('', 'experiments.experiment', 'calibration')
+_EMBEDDING_FILE = ('', 'experiments.experiment', 'embedding_file')
+_INIT_FROM = ('', 'experiments.experiment', 'init_from')
+_VOCAB_FILE = ('', 'trax.data.Tokenize', 'vocab_file')
 _PATIENCE = ('', 'experiments.experiment', 'patience')
 _BEST_METRIC = ('', 'experiments.experiment', 'best_metric')
 _BOUNDARIES = ('', 'trax.data.BucketByLength', 'boundaries')
@@ -120,6 +123,26 @@ def _check_calibration(bindings: Mapping[Key, Binding]) -> None:
     )
 
 
+def _check_vectors(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses word vectors where the vocabulary or the weights are others'."""
+  vectors = bindings.get(_EMBEDDING_FILE)
+  if not vectors or resolve_value(vectors.value, bindings) is None:
+    return
+  source = origin(vectors, bindings)
+  for key, given, unbound in (
+    (_VOCAB_FILE, 'the vocabulary', 'VOCAB_FILE = None'),
+    (_INIT_FROM, 'weights', 'experiment.init_from = None'),
+  ):
+    other = bindings.get(key)
+    if other and resolve_value(other.value, bindings) is not None:
+      value = shorten(resolve_value(other.value, bindings))
+      raise UserError(
+        f'{source.place}: {subject_of(source)} gives {given}, and so does '
+        f'{subject_of(origin(other, bindings))} = {value}. Bind {unbound}, or '
+        'leave the word vectors.'
+      )
+
+
 def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
   shortest = bindings.get(_MIN_LENGTH)
   longest = resolve_value(bindings[_MAX_LENGTH].value, bindings)
@@ -198,6 +221,7 @@ RELATIONS = (
   Relation((_N_FOLDS, _FOLD), _check_folds),
   Relation((_PATIENCE, _BEST_METRIC), _check_patience),
   Relation((_CALIBRATION, _SPLITS), _check_calibration),
+  Relation((_EMBEDDING_FILE, _VOCAB_FILE, _INIT_FROM), _check_vectors),
   Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
 )
 

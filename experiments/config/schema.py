@@ -126,6 +126,20 @@ MACROS: Mapping[str, MacroEntry] = {
     FUNCTION, 'a function of vocab_size, n_classes and mode that returns layers'
   ),
   'EMBEDDING_SIZE': MacroEntry(WIDTH, 'width of the embedding'),
+  'EMBEDDING_FILE': MacroEntry(
+    optional(DIRECTORY),
+    'word vectors: a .txt, .vec, .gz, .npy or .safetensors file, or the '
+    'directory of a static model; they give the vocabulary and what the '
+    'embedding starts from',
+  ),
+  'EMBEDDING_RATE': MacroEntry(
+    NOT_NEGATIVE,
+    'what the learning rate and the weight decay of the embedding are '
+    'multiplied by; 0: it stays as it is',
+  ),
+  'N_FROZEN_STEPS': MacroEntry(
+    COUNT, 'how many steps, from the first, the embedding stays as it is'
+  ),
   'DROPOUT': MacroEntry(
     FRACTION, 'share of the features of a text that training drops'
   ),
@@ -211,6 +225,9 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'reject_below': optional(FRACTION),
     'clip_grad_norm': optional(POSITIVE),
     'init_from': optional(DIRECTORY),
+    'embedding_file': optional(DIRECTORY),
+    'embedding_rate': NOT_NEGATIVE,
+    'n_frozen_steps': COUNT,
     'histograms': BOOLEAN,
     'projector': BOOLEAN,
   },

@@ -26,8 +26,9 @@ from experiments.foundation import data_paths
 from experiments.foundation.errors import UserError
 from experiments.pipeline import missing_classes
 from experiments.rundir import run_dir
-from experiments.text import tokenization
+from experiments.text import tokenization, word_vectors
 from experiments.text.vocabulary_files import read_vocabulary
+from experiments.text.word_vectors import WordVectors
 from experiments.training.context import Keep, keep_nothing
 
 
@@ -56,6 +57,7 @@ class Data(NamedTuple):
     test_digests: S16 [n], of the texts of `test`; see `text_digests`.
     validation_digests: S16 [n], of those of `validation`.
     held_out: what `test` is where a fold of the train split takes its place.
+    vectors: the word vectors that the vocabulary is of, if it is.
   """
 
   source: datasets.Source
@@ -66,6 +68,7 @@ class Data(NamedTuple):
   test_digests: np.ndarray
   validation_digests: np.ndarray
   held_out: HeldOut | None = None
+  vectors: WordVectors | None = None
 
   @property
   def splits(self) -> dict[str, str]:
@@ -113,21 +116,31 @@ def open_data(
     ('source', experiment.data, cache_dir),
     lambda: open_source(experiment.data, cache_dir=cache_dir),
   )
+  vectors = None
   if vocabulary is None:
     vocab_size = experiment.model.vocab_size
+    vectors = keep(
+      ('vectors', text.embedding_file, cache_dir),
+      lambda: open_vectors(text, cache_dir=cache_dir),
+    )
     vocabulary = keep(
       ('vocabulary', source.fingerprint, text, vocab_size, cache_dir),
       lambda: open_vocabulary(
-        text, source=source, vocab_size=vocab_size, cache_dir=cache_dir
+        text,
+        source=source,
+        vectors=vectors,
+        vocab_size=vocab_size,
+        cache_dir=cache_dir,
       ),
     )
-  return keep(
+  data = keep(
     (
       *('data', source.fingerprint, vocabulary.identity, vocabulary.path),
       *(text.max_tokens, experiment.folds, cache_dir),
     ),
     lambda: _tokenize(source, vocabulary, experiment, cache_dir),
   )
+  return data._replace(vectors=vectors)
 
 
 def run_vocabulary(
@@ -242,10 +255,30 @@ def _import_files(
   )
 
 
+def open_vectors(
+  config: TextConfig, *, cache_dir: pathlib.Path
+) -> WordVectors | None:
+  """Opens the word vectors of an experiment, if it has any.
+
+  Args:
+    config: which.
+    cache_dir: where what was read of them is kept.
+
+  Raises:
+    UserError: they cannot be read.
+  """
+  if config.embedding_file is None:
+    return None
+  return word_vectors.open_vectors(
+    pathlib.Path(config.embedding_file), cache_dir
+  )
+
+
 def open_vocabulary(
   config: TextConfig,
   *,
   source: datasets.Source,
+  vectors: WordVectors | None,
   vocab_size: int,
   cache_dir: pathlib.Path,
 ) -> tokenization.Vocabulary:
@@ -254,6 +287,7 @@ def open_vocabulary(
   Args:
     config: which.
     source: the data set, from whose train split one is built.
+    vectors: of its words or pieces; None: there are none.
     vocab_size: the rows of the embedding.
     cache_dir: where a built one is kept.
 
@@ -261,19 +295,25 @@ def open_vocabulary(
     UserError: it cannot be loaded, is of another kind than VOCAB_TYPE, or has
       more pieces than the embedding has rows.
   """
-  if config.vocab_file is None:
+  if vectors and vectors.tokenizer:
+    vocabulary = read_vocabulary(
+      vectors.tokenizer, lower_case=config.lower_case
+    )
+  elif config.vocab_file is None:
     return tokenization.build_vocabulary(
       source=source,
       vocab_size=vocab_size,
       vocab_type=config.vocab_type,
       lower_case=config.lower_case,
+      vectors=vectors,
       cache_dir=cache_dir,
     )
-  vocabulary = tokenization.load_vocabulary(
-    vocab_file=config.vocab_file,
-    vocab_dir=config.vocab_dir,
-    lower_case=config.lower_case,
-  )
+  else:
+    vocabulary = tokenization.load_vocabulary(
+      vocab_file=config.vocab_file,
+      vocab_dir=config.vocab_dir,
+      lower_case=config.lower_case,
+    )
   if config.vocab_type == 'word' and vocabulary.kind != 'word':
     raise UserError(
       f'VOCAB_TYPE is {config.vocab_type!r}, but {vocabulary.path} is a '
@@ -353,7 +393,9 @@ def _tokenize(
   return Data(
     source,
     vocabulary,
-    **tokens,
+    train=tokens['train'],
+    test=tokens['test'],
+    validation=tokens['validation'],
     test_digests=digests['test'],
     validation_digests=digests['validation'],
     held_out=held_out,

@@ -1,6 +1,7 @@
 """The training loop of an experiment, with all its parts."""
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training import histograms
 from experiments.training.context import Keep, RunContext
 from experiments.training.sampled_evaluation import MoreMetrics
-from experiments.training.update import Start
+from experiments.training.update import Rate, Start
 
 if TYPE_CHECKING:
   from experiments.backend.trax_loop import EvalTask, TrainTask
@@ -30,6 +31,7 @@ def make_loop(
   models: Models,
   directory: run_dir.RunDir,
   start: Start | None,
+  rates: Sequence[Rate],
   counted: histograms.Histograms,
   context: RunContext,
 ):
@@ -41,6 +43,7 @@ def make_loop(
     models: its models.
     directory: where checkpoints and measured values go, and come from.
     start: weights to start from; None: random ones.
+    rates: how much of each update the arrays of weights take; (): all of it.
     counted: gets the histograms, if the experiment wants them.
     context: of the run.
 
@@ -66,6 +69,7 @@ def make_loop(
     records=metric_log.Records(directory.metrics),
     ema_decay=optimization.ema_decay,
     patience=optimization.patience,
+    rates=rates,
     start=start,
     counted=counted if experiment.run.histograms else None,
     more_metrics=_find_more_metrics(

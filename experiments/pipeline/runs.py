@@ -6,7 +6,7 @@ import logging
 import pathlib
 import time
 import traceback
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from experiments.backend import jax_setup, threads
 from experiments.config import gin_config
@@ -18,6 +18,7 @@ from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.pipeline import (
   loops,
   more_steps,
+  pretrained_embedding,
   run_config,
   run_evaluation,
   saved_model,
@@ -30,7 +31,7 @@ from experiments.reporting import run_events, tensorboard
 from experiments.reporting.hparams import run_hparams
 from experiments.rundir import checkpoints, metric_log, run_dir
 from experiments.training.context import RunContext
-from experiments.training.update import Start
+from experiments.training.update import Rate, Start
 
 
 def train(
@@ -70,6 +71,7 @@ def train(
   models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
   _check_model(models)
   loops.check_best_metric(experiment, data)
+  rates = pretrained_embedding.rates_of(experiment, models)
   start = None
   if not more_steps.usable_steps(directory, experiment):
     start = warm_start.load(
@@ -86,6 +88,7 @@ def train(
         data=data,
         models=models,
         start=start,
+        rates=rates,
         context=context,
       )
 
@@ -250,6 +253,7 @@ def _start_run(
     n_examples=data.n_examples,
     labels=list(data.source.label_names),
     **identity,
+    embedding=pretrained_embedding.describe(data),
     n_threads=threads.in_use(),
     error=None,
     **run_dir.provenance(),
@@ -306,6 +310,7 @@ def _train_and_evaluate(
   data: Data,
   models: Models,
   start: Start | None,
+  rates: Sequence[Rate],
   context: RunContext,
 ) -> Results:
   """Trains, exports and evaluates in a directory that is ready for it."""
@@ -324,6 +329,7 @@ def _train_and_evaluate(
       models=models,
       directory=directory,
       start=start,
+      rates=rates,
       counted=tb.histograms,
       context=dataclasses.replace(context, on_records=record),
     )

@@ -1,11 +1,11 @@
-"""Weights to start from: those of another run, or of a file of trax's."""
+"""Weights to start from: another run's, a file's of trax, or word vectors."""
 
 import os
 import pathlib
 
 from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
-from experiments.pipeline import saved_model
+from experiments.pipeline import pretrained_embedding, saved_model
 from experiments.pipeline.data import Data
 from experiments.pipeline.models import Models
 from experiments.rundir import run_dir
@@ -15,7 +15,7 @@ from experiments.training.update import Start
 def load(
   experiment: Experiment, *, data: Data, models: Models, trust: bool
 ) -> Start | None:
-  """Loads what the experiment's `init_from` names.
+  """Loads what the experiment's `init_from` or `embedding_file` names.
 
   Args:
     experiment: what will be trained.
@@ -32,7 +32,7 @@ def load(
   """
   path = experiment.model.init_from
   if path is None:
-    return None
+    return pretrained_embedding.start_of(experiment, data=data, models=models)
   where = f'experiment.init_from = {path!r}'
   if os.path.isdir(path):
     found = _of_run(pathlib.Path(path), data, models, where)
@@ -93,6 +93,7 @@ def _of_file(path: str, models: Models, where: str) -> Start | None:
 
 
 def _fill(models: Models, weights: list, state: list) -> Start | None:
-  trees = map(saved_model.fill, models.signatures('train'), (weights, state))
-  start = Start(*trees)
-  return None if None in (start.weights, start.state) else start
+  filled = tuple(
+    map(saved_model.fill, models.signatures('train'), (weights, state))
+  )
+  return None if None in filled else lambda weights, state: filled

@@ -33,15 +33,10 @@ def token_embeddings(model, weights, vocab_size: int) -> dict[str, np.ndarray]:
     Arrays [rows, d] by name, of which row i is of token i: those with as many
     rows, and embeddings with more, which are of something else.
   """
-  return {
-    name: array
-    for name, array in layer_weights.name_arrays(model, weights).items()
-    if array.ndim == 2
-    and (
-      len(array) == vocab_size
-      or (len(array) > vocab_size and 'Embedding' in name)
-    )
-  }
+  arrays = layer_weights.name_arrays(model, weights)
+  shapes = {name: array.shape for name, array in arrays.items()}
+  names = layer_weights.find_token_rows(shapes, vocab_size)
+  return {name: arrays[name] for name in names}
 
 
 class TokenTable:

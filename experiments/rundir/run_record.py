@@ -25,6 +25,11 @@ before its data were open lacks `dataset` to `vocabulary`.
   labels        list: names of the classes, in the order of the model's outputs
   data          SHA-256 of the rows that are read, and of how
   vocabulary    SHA-256 of the vocabulary's file
+  embedding     null without EMBEDDING_FILE; else its path (file), how many
+                numbers a vector has (size), and its coverage of train: how many
+                different words there are (n_types) and have a vector
+                (n_types_found), the same of all words (n_words, n_words_found),
+                and frequent words without one (missing); null for pieces
   n_threads     int: what JAX divides sums among, the same for all processes of
                 the run; see `backend.threads`
   n_weights     int: how many numbers the model has learned
@@ -120,6 +125,24 @@ class Answers(TypedDict):
   rejection: Rejected | None
 
 
+class CoverageRecord(TypedDict):
+  """How much of the train split has a word vector."""
+
+  n_types: int
+  n_types_found: int
+  n_words: int
+  n_words_found: int
+  missing: list[str]
+
+
+class EmbeddingRecord(TypedDict):
+  """The word vectors that the embedding started from."""
+
+  file: str
+  size: int
+  coverage: CoverageRecord | None
+
+
 class RunRecord(TypedDict, total=False):
   """The fields; a run has those that are known so far."""
 
@@ -138,6 +161,7 @@ class RunRecord(TypedDict, total=False):
   labels: list[str]
   data: str
   vocabulary: str
+  embedding: EmbeddingRecord | None
   n_threads: int
   n_weights: int
   metrics: Metrics

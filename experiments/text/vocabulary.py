@@ -5,6 +5,7 @@ are made lower-case before it sees them; nothing else decides the ids.
 """
 
 import abc
+import dataclasses
 import hashlib
 import pathlib
 import typing
@@ -17,6 +18,35 @@ from experiments.foundation.errors import UserError
 from experiments.foundation.regular_files import WrongKindError, read_regular
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Coverage:
+  """How much of a train split has a word vector.
+
+  Attributes:
+    n_types: how many different words there are.
+    n_types_found: how many of them have a vector.
+    n_words: how many words there are, each as often as it stands there.
+    n_words_found: how many of them have a vector.
+    missing: the most frequent words without one.
+  """
+
+  n_types: int
+  n_types_found: int
+  n_words: int
+  n_words_found: int
+  missing: Sequence[str]
+
+  def __str__(self) -> str:
+    text = (
+      f'{self.n_types_found / max(self.n_types, 1):.1%} of the '
+      f'{self.n_types:,} words of train have a vector, '
+      f'{self.n_words_found / max(self.n_words, 1):.1%} of the text'
+    )
+    if not self.missing:
+      return text
+    return f'{text}; without: {", ".join(self.missing)}'
+
+
 class Vocabulary(abc.ABC):
   """The pieces of a vocabulary file, and the ids of texts.
 
@@ -27,9 +57,11 @@ class Vocabulary(abc.ABC):
     size: number of ids, padding included; every id is below it.
     fingerprint: SHA-256 of the file, in hex.
     dtype: uint16 if that holds every id, else int32.
+    coverage: of the word vectors that it was built for, if it was.
   """
 
   kind: typing.ClassVar[str]
+  coverage: Coverage | None = None
 
   def __init__(
     self, place: pathlib.Path | str | File, *, lower_case: bool = False

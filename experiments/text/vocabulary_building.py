@@ -6,6 +6,7 @@ in the cache.
 
 import collections
 import contextlib
+import dataclasses
 import hashlib
 import itertools
 import logging
@@ -17,8 +18,9 @@ from collections.abc import Callable
 from experiments.foundation import cache
 from experiments.foundation.errors import UserError
 from experiments.text.subword_vocabulary import split_tokens
-from experiments.text.vocabulary import Vocabulary
+from experiments.text.vocabulary import Coverage, Vocabulary
 from experiments.text.vocabulary_files import read_vocabulary
+from experiments.text.word_vectors import WordVectors
 from experiments.text.word_vocabulary import HEADER, N_RESERVED
 from experiments.text.words import split_words
 
@@ -33,6 +35,9 @@ _MAX_BUILT_TOKENS = 2**17
 _MIN_PIECE_COUNT = 2
 # Longer pieces would cost time and memory quadratic in the longest token.
 _MAX_PIECE_LENGTH = 40
+# Words without a vector that are named; a number or a sign tells little.
+_MOST_NAMED = 10
+_LETTER = re.compile(r'[^\W\d_]')
 
 
 def build_vocabulary(
@@ -41,6 +46,7 @@ def build_vocabulary(
   vocab_size: int,
   vocab_type: str = 'subword',
   lower_case: bool = False,
+  vectors: WordVectors | None = None,
   cache_dir: pathlib.Path | None = None,
 ) -> Vocabulary:
   """Builds a vocabulary from the train split, or opens the one built before.
@@ -52,20 +58,26 @@ def build_vocabulary(
     vocab_type: 'subword', or 'word' for the most frequent words; of equally
       frequent ones those that come first in the order of code points.
     lower_case: whether to make texts lower-case first.
+    vectors: whose words come before all others; then it is of words.
     cache_dir: where it is kept; None for the user's cache.
 
   Returns:
-    The vocabulary, a function of texts, size, type and case alone.
+    The vocabulary, a function of texts, size, type, case and words alone.
 
   Raises:
     UserError: the size does not even hold the characters of the split, or the
       cache cannot be written.
   """
-  file = _locate(source, vocab_size, vocab_type, lower_case, cache_dir)
+  vocab_type = 'word' if vectors else vocab_type
+  file = _locate(source, vocab_size, vocab_type, lower_case, vectors, cache_dir)
 
   def build(aside: pathlib.Path) -> dict[str, typing.Any]:
+    record: dict[str, typing.Any] = {}
     if vocab_type == 'word':
-      lines = [HEADER, *_choose_words(source, vocab_size, lower_case)]
+      counts = _count_words(source, vocab_size, lower_case)
+      if vectors:
+        record, counts = _measure_coverage(counts, vectors)
+      lines = [HEADER, *itertools.islice(counts, vocab_size - N_RESERVED)]
     else:
       counts = count_tokens(source, split_tokens, lower_case)
       counts = _most_frequent(counts, _MAX_BUILT_TOKENS)
@@ -73,12 +85,14 @@ def build_vocabulary(
       lines = [f"'{piece}'" for piece in pieces]
     content = ''.join(f'{line}\n' for line in lines)
     (aside / file.name).write_bytes(content.encode('utf-8'))
-    return {}
+    return record
 
   what = f'the vocabulary of {source.full_name}'
-  cache.open_or_build(file.parent, build=build, what=what)
-  vocabulary = read_vocabulary(file, lower_case=lower_case)
+  record = cache.open_or_build(file.parent, build=build, what=what)
+  vocabulary = _read(file, lower_case, record)
   logging.info('Vocabulary of %d pieces: %s', vocabulary.size, vocabulary.path)
+  if vocabulary.coverage:
+    logging.info('Word vectors: %s.', vocabulary.coverage)
   return vocabulary
 
 
@@ -88,6 +102,7 @@ def find_vocabulary(
   vocab_size: int,
   vocab_type: str = 'subword',
   lower_case: bool = False,
+  vectors: WordVectors | None = None,
   cache_dir: pathlib.Path | None = None,
 ) -> Vocabulary | None:
   """Does what build_vocabulary does, but writes nothing.
@@ -97,15 +112,25 @@ def find_vocabulary(
     vocab_size: see `build_vocabulary`.
     vocab_type: see `build_vocabulary`.
     lower_case: see `build_vocabulary`.
+    vectors: see `build_vocabulary`.
     cache_dir: see `build_vocabulary`.
 
   Returns:
     The vocabulary if it was built before, else None.
   """
-  file = _locate(source, vocab_size, vocab_type, lower_case, cache_dir)
-  if cache.open_entry(file.parent) is None:
-    return None
-  return read_vocabulary(file, lower_case=lower_case)
+  vocab_type = 'word' if vectors else vocab_type
+  file = _locate(source, vocab_size, vocab_type, lower_case, vectors, cache_dir)
+  record = cache.open_entry(file.parent)
+  return None if record is None else _read(file, lower_case, record)
+
+
+def _read(
+  file: pathlib.Path, lower_case: bool, record: dict[str, typing.Any]
+) -> Vocabulary:
+  vocabulary = read_vocabulary(file, lower_case=lower_case)
+  if record:
+    vocabulary.coverage = Coverage(**record)
+  return vocabulary
 
 
 def _locate(
@@ -113,6 +138,7 @@ def _locate(
   vocab_size: int,
   vocab_type: str,
   lower_case: bool,
+  vectors: WordVectors | None,
   cache_dir: pathlib.Path | None,
 ) -> pathlib.Path:
   """Returns where a vocabulary is, in an entry named by what it depends on."""
@@ -124,6 +150,7 @@ def _locate(
     vocab_size,
     vocab_type,
     lower_case,
+    *((vectors.fingerprint,) if vectors else ()),
   )
   key = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
   stem = re.sub(r'[^\w.-]+', '_', source.full_name)
@@ -157,19 +184,43 @@ def _most_frequent(counts: dict[str, int], n: int) -> dict[str, int]:
   return dict(ranked[:n])
 
 
-def _choose_words(
+def _count_words(
   source: typing.Any, vocab_size: int, lower_case: bool
-) -> list[str]:
-  """Returns the most frequent words, the most frequent first."""
-  n_words = vocab_size - N_RESERVED
-  if n_words < 1:
+) -> dict[str, int]:
+  """Returns how often each word stands in train, the most frequent first."""
+  if vocab_size <= N_RESERVED:
     raise UserError(
       f'VOCAB_SIZE is {vocab_size}, but a vocabulary of words needs at least '
       f'{N_RESERVED + 1}: padding, unknown words and one word.'
     )
-  return list(
-    _most_frequent(count_tokens(source, split_words, lower_case), n_words)
+  counts = count_tokens(source, split_words, lower_case)
+  return _most_frequent(counts, len(counts))
+
+
+def _measure_coverage(
+  counts: dict[str, int], vectors: WordVectors
+) -> tuple[dict[str, typing.Any], dict[str, int]]:
+  """Puts words with a vector before the others, and counts both.
+
+  Args:
+    counts: by word, the most frequent first.
+    vectors: of some of them.
+
+  Returns:
+    The fields of a `Coverage`; and the counts in their new order.
+  """
+  found = {
+    word: n for word, n in counts.items() if vectors.find(word) is not None
+  }
+  missing = {word: n for word, n in counts.items() if word not in found}
+  coverage = Coverage(
+    n_types=len(counts),
+    n_types_found=len(found),
+    n_words=sum(counts.values()),
+    n_words_found=sum(found.values()),
+    missing=[*itertools.islice(filter(_LETTER.search, missing), _MOST_NAMED)],
   )
+  return dataclasses.asdict(coverage), found | missing
 
 
 def _choose_pieces(

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from experiments.backend import trax_model_file
 from experiments.backend.compilation import Tracing
@@ -54,6 +54,7 @@ class Loop:
     records: Records,
     ema_decay: float | None = None,
     patience: int | None = None,
+    rates: Sequence[update.Rate] = (),
     start: update.Start | None = None,
     counted: histograms.Histograms | None = None,
     more_metrics: MoreMetrics | None = None,
@@ -76,7 +77,8 @@ class Loop:
         much of itself at each step; None: evaluate the weights.
       patience: how many evaluations in a row may fail to improve the metric
         that `checkpoints` keep the best by, before training ends; None: any.
-      start: weights and state of `model` at step 0; None: random ones.
+      rates: of the arrays of weights, as of `update.make_update`.
+      start: gives weights and state of `model` at step 0; None: random ones.
       counted: gets the histograms of each evaluation; None: none are made.
       more_metrics: what an evaluation measures beside the task's metrics.
       context: what the run may reuse, where it reports, when it stops; None: it
@@ -107,7 +109,11 @@ class Loop:
         tracing=tracing,
       )
     self._stepper = Stepper(
-      self.trax, ema_decay=ema_decay, context=context, tracing=tracing
+      self.trax,
+      ema_decay=ema_decay,
+      rates=rates,
+      context=context,
+      tracing=tracing,
     )
     self._evaluation = SampledEvaluation(
       self.trax,

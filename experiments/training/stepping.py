@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -55,6 +56,7 @@ class Stepper:
     trax_loop: 'TraxLoop',
     *,
     ema_decay: float | None,
+    rates: Sequence[update.Rate],
     context: RunContext,
     tracing: Tracing = contextlib.nullcontext,
   ):
@@ -64,6 +66,7 @@ class Stepper:
       trax_loop: has the layers, the optimizer and the data; its `train_task` is
         over a `batches.BatchStream`.
       ema_decay: as of `update.make_update`.
+      rates: as of `update.make_update`.
       context: of the run.
       tracing: entered while code of layers and optimizer runs.
     """
@@ -73,7 +76,10 @@ class Stepper:
       'update_many',
       lambda: update.UpdateMany(
         update.make_update(
-          trax_loop.model_with_loss, trax_loop.optimizer, ema_decay=ema_decay
+          trax_loop.model_with_loss,
+          trax_loop.optimizer,
+          ema_decay=ema_decay,
+          rates=rates,
         ),
         tracing=tracing,
       ),

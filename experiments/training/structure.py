@@ -50,6 +50,7 @@ _REFERENCE = re.compile(r'@(?:[\w.]+/)*([\w.]+)')
 _HOST_ONLY: Mapping[str, tuple[str, ...]] = {
   'experiments.experiment': (
     'calibration',
+    'embedding_file',
     'fold',
     'histograms',
     'init_from',

@@ -8,8 +8,8 @@ weights, are those of a run's last step alone.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,16 +42,30 @@ class TrainState(NamedTuple):
     return self.average or self.weights
 
 
-class Start(NamedTuple):
-  """What training starts from in place of random weights.
+class Start(Protocol):
+  """Gives what training starts from in place of random weights."""
+
+  def __call__(self, weights: Any, state: Any) -> tuple[Any, Any]:
+    """Returns weights and state of the model, trees like those given.
+
+    Args:
+      weights: the tree of its random weights.
+      state: the tree of its non-trainable state.
+    """
+
+
+class Rate(NamedTuple):
+  """How much of each update an array of weights takes.
 
   Attributes:
-    weights: the tree of weights of the model.
-    state: the tree of its non-trainable state.
+    factor: what its learning rate, and with it its weight decay, is multiplied
+      by; 0: it stays as it is, and no gradient is computed.
+    n_frozen_steps: how many steps, from the first, it stays as it is, while
+      the optimizer takes notice of its gradients.
   """
 
-  weights: Any
-  state: Any
+  factor: float = 1.0
+  n_frozen_steps: int = 0
 
 
 def fresh_state(
@@ -64,17 +78,25 @@ def fresh_state(
     slots: as of `TrainState`.
     state: the tree of initial state of model and loss.
     rng: as of `TrainState`.
-    start: what is put in the place of the model's; None: nothing.
+    start: gives what is put in the place of the model's; None: nothing.
     has_average: whether there is a moving average; it starts as the weights.
   """
   if start is not None:
-    weights, state = (start.weights, *weights[1:]), (start.state, *state[1:])
+    of_model = start(weights[0], state[0])
+    weights, state = (
+      (new, *tree[1:])
+      for new, tree in zip(of_model, (weights, state), strict=True)
+    )
   average = weights if has_average else ()
   return TrainState(weights, slots, state, rng, average)
 
 
 def make_update(
-  model_with_loss, optimizer, *, ema_decay: float | None = None
+  model_with_loss,
+  optimizer,
+  *,
+  ema_decay: float | None = None,
+  rates: Sequence[Rate] = (),
 ) -> Callable:
   """Makes one training update, a pure function.
 
@@ -83,6 +105,8 @@ def make_update(
     optimizer: a trax optimizer with initialized slots.
     ema_decay: what the moving average of the weights keeps of itself at each
       step, less in the first steps; None: there is no average.
+    rates: of the arrays of weights of the model, in the order of the tree; ():
+      all take each update as it is.
 
   Returns:
     `update(train_state, step, opt_params, batch) -> (train_state, loss,
@@ -100,22 +124,62 @@ def make_update(
       lambda a, w: (a + rate * (w - a)).astype(a.dtype), average, weights
     )
 
+  def move(rate, step, old, new):
+    """Returns what a rate lets pass of an update of an array."""
+    if rate == Rate():
+      return new
+    if not rate.factor:
+      return old
+    factor = jnp.where(step > rate.n_frozen_steps, rate.factor, 0.0)
+    return (old + factor * (new - old)).astype(old.dtype)
+
+  def forward(batch, weights, state, key):
+    weights = _map_arrays(
+      lambda rate, x: x if rate.factor else jax.lax.stop_gradient(x),
+      rates,
+      weights,
+    )
+    return model_with_loss.pure_fn(batch, weights, state, key)
+
   forward_and_backward = fastmath.value_and_grad(
-    model_with_loss.pure_fn, argnums=1, has_aux=True
+    forward, argnums=1, has_aux=True
   )
 
   def update(train_state, step, opt_params, batch):
     weights, slots, state, rng, average = train_state
     rng, key = fastmath.random.split(rng)
     (loss, state), gradients = forward_and_backward(batch, weights, state, key)
-    weights, slots, _ = optimizer.tree_update(
+    new_weights, new_slots, _ = optimizer.tree_update(
       step, gradients, weights, slots, opt_params, store_slots=False
+    )
+    weights = _map_arrays(
+      lambda rate, old, new: move(rate, step, old, new),
+      *(rates, weights, new_weights),
+    )
+    # Of what is frozen for good they stay, so that nothing of it is computed.
+    is_frozen = [not rate.factor for rate in rates]
+    is_frozen += [False] * (len(new_slots) - len(rates))
+    slots = tuple(
+      old if frozen else new
+      for frozen, old, new in zip(is_frozen, slots, new_slots, strict=True)
     )
     if ema_decay is not None:
       average = move_average(average, weights, step, ema_decay)
     return TrainState(weights, slots, state, rng, average), loss, gradients
 
   return update
+
+
+def _map_arrays(function: Callable, rates: Sequence[Rate], *trees: Any) -> Any:
+  """Maps arrays of weights and their rates; those without one are last."""
+  import jax
+
+  if not rates:
+    return trees[-1]
+  leaves, tree = zip(*map(jax.tree_util.tree_flatten, trees), strict=True)
+  rest = [Rate()] * (len(leaves[0]) - len(rates))
+  found = map(function, [*rates, *rest], *leaves)
+  return jax.tree_util.tree_unflatten(tree[0], found)
 
 
 class UpdateMany:

@@ -189,6 +189,7 @@ def test_a_sampled_evaluation_of_all_texts_is_the_exact_one(resolve, tmp_path):
     models=Models(resolved, n_classes=N_CLASSES),
     directory=run_dir.RunDir(tmp_path),
     start=None,
+    rates=(),
     counted=histograms.Histograms(),
     context=RunContext(),
   )

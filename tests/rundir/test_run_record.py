@@ -56,6 +56,17 @@ RUN = {
   'labels': ['a', 'b'],
   'data': 'f' * 64,
   'vocabulary': '0' * 64,
+  'embedding': {
+    'file': 'a.vec',
+    'size': 50,
+    'coverage': {
+      'n_types': 30,
+      'n_types_found': 20,
+      'n_words': 300,
+      'n_words_found': 290,
+      'missing': ['Brexit'],
+    },
+  },
   'n_threads': 2,
   'n_weights': 400_000,
   'metrics': METRICS,
