@@ -15,7 +15,10 @@ from experiments.datasets import file_places, text_digests
 from experiments.datasets.source import Source
 from experiments.foundation import data_paths
 from experiments.foundation.errors import UserError
-from experiments.pipeline import data
+from experiments.pipeline import (
+  data,
+  vocabularies,
+)
 from experiments.rundir import predictions_file, run_dir
 from experiments.text import tokenization
 
@@ -69,10 +72,11 @@ def count_tokens(
   Raises:
     UserError: the vocabulary or the cache cannot be used.
   """
-  vocabulary = data.open_vocabulary(
+  vocabulary = vocabularies.open_vocabulary(
     experiment.text,
     source=source,
-    vectors=data.open_vectors(experiment.text, cache_dir=cache_dir),
+    encoder=experiment.model.encoder,
+    vectors=vocabularies.open_vectors(experiment.text, cache_dir=cache_dir),
     vocab_size=experiment.model.vocab_size,
     cache_dir=cache_dir,
   )

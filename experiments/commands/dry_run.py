@@ -12,7 +12,14 @@ from experiments.commands.experiment_flags import read_experiment
 from experiments.config.experiment import Experiment
 from experiments.datasets import source as datasets
 from experiments.foundation import cache, plain_text
-from experiments.pipeline import batch_plans, data, more_steps, runs
+from experiments.pipeline import (
+  batch_plans,
+  data,
+  more_steps,
+  pretrained_encoder,
+  runs,
+  vocabularies,
+)
 from experiments.pipeline.models import Models
 from experiments.reporting import text_plot
 from experiments.rundir import run_dir
@@ -156,8 +163,11 @@ def _vocabulary(
   experiment: Experiment, source: datasets.Source, aside: pathlib.Path
 ) -> texts.Vocabulary:
   text, vocab_size = experiment.text, experiment.model.vocab_size
-  vectors = data.open_vectors(text, cache_dir=aside)
-  if text.vocab_file is None and not (vectors and vectors.tokenizer):
+  vectors = vocabularies.open_vectors(text, cache_dir=aside)
+  is_built = not experiment.model.encoder and not (
+    vectors and vectors.tokenizer
+  )
+  if text.vocab_file is None and is_built:
     found = texts.find_vocabulary(
       source=source,
       vocab_size=vocab_size,
@@ -168,9 +178,10 @@ def _vocabulary(
     )
     if found is not None:
       return found
-  return data.open_vocabulary(
+  return vocabularies.open_vocabulary(
     text,
     source=source,
+    encoder=experiment.model.encoder,
     vectors=vectors,
     vocab_size=vocab_size,
     cache_dir=aside,
@@ -180,7 +191,12 @@ def _vocabulary(
 def _show_model(experiment: Experiment, n_classes: int) -> None:
   import jax
 
-  weights, _ = Models(experiment, n_classes=n_classes).signatures('train')
+  models = Models(
+    experiment,
+    n_classes=n_classes,
+    encoder=pretrained_encoder.read_config(experiment),
+  )
+  weights, _ = models.signatures('train')
   n_weights = sum(
     int(np.prod(leaf.shape)) for leaf in jax.tree_util.tree_leaves(weights)
   )

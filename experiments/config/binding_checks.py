@@ -286,7 +286,7 @@ def _check_roles(bindings: Mapping[Key, Binding]) -> None:
   signature = configurables.signature(target.selector)
   is_layer = target.selector.startswith('trax.layers.')
   missing = [
-    name for name in schema.SET_FOR_MODELS if name not in signature.defaults
+    name for name in schema.MODELS_TAKE if name not in signature.defaults
   ]
   # Layers of trax take any name, and are no models.
   if missing and (is_layer or not signature.is_open):

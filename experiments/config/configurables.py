@@ -98,6 +98,10 @@ def experiment(
   embedding_file=None,
   embedding_rate=1.0,
   n_frozen_steps=0,
+  encoder=None,
+  encoder_rate=1.0,
+  layer_decay=1.0,
+  n_frozen_layers=0,
   histograms=False,
   projector=True,
 ):
@@ -138,7 +142,14 @@ def experiment(
       embedding starts from; None: there are none.
     embedding_rate: what the learning rate of the embedding is multiplied by;
       0: it stays as it is.
-    n_frozen_steps: how many steps, from the first, it stays as it is.
+    n_frozen_steps: how many steps, from the first, it stays as it is, and the
+      encoder.
+    encoder: the directory of a pretrained encoder; None: there is none.
+    encoder_rate: what the learning rate of all of it is multiplied by.
+    layer_decay: and that of each layer by this as often as there are layers of
+      the encoder above it.
+    n_frozen_layers: how many layers, with the embedding below them, stay as
+      they are.
     histograms: whether weights and gradients are counted at each evaluation.
     projector: whether the embeddings are written for TensorBoard's projector.
   """
@@ -148,7 +159,7 @@ def experiment(
 def register() -> None:
   """Imports trax and registers what it does not; can be called again."""
   from experiments.backend import trax_repairs
-  from experiments.models import classifiers, losses, schedules
+  from experiments.models import classifiers, encoders, losses, schedules
 
   trax_repairs.import_trax()
   from trax import layers as tl
@@ -158,6 +169,7 @@ def register() -> None:
   for name_in_gin, module in (
     ('losses', losses),
     ('models', classifiers),
+    ('models', encoders),
     ('schedules', schedules),
   ):
     for name, function in vars(module).items():
@@ -343,6 +355,11 @@ def is_metric(selector: str) -> bool:
 
 def _is_of_users(selector: str) -> bool:
   return not selector.startswith(('trax.', 'experiments.', 'gin.'))
+
+
+def takes_encoder(selector: str) -> bool:
+  """Tells whether a model is made of a pretrained encoder."""
+  return 'encoder' in signature(selector).defaults
 
 
 def is_external(selector: str) -> bool:

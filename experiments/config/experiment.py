@@ -17,6 +17,7 @@ from experiments.config import gin_config
 from experiments.config.gin_config import Config
 from experiments.config.gin_state import GinState, instance, look_up_binding
 from experiments.foundation.errors import UserError
+from experiments.models.encoder_config import EncoderConfig
 
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
 _EVAL_TASK = 'trax.supervised.training.EvalTask'
@@ -78,8 +79,7 @@ class TextConfig:
     vocab_dir: where it is; None: the working directory, then trax's bucket.
     vocab_type: 'subword' or 'word'.
     max_tokens: how many of its tokens a longer text keeps; None: all.
-    embedding_file: word vectors, which give the vocabulary; None: there are
-      none.
+    embedding_file: word vectors, which give the vocabulary; or None.
   """
 
   lower_case: bool
@@ -121,12 +121,13 @@ class ModelConfig:
 
   Attributes:
     vocab_size: rows of the embedding.
-    init_from: a run directory or a file of trax, whose weights training starts
-      from; None: random ones.
+    init_from: a run directory or a file of trax to start from; or None.
+    encoder: the directory of a pretrained encoder; None: there is none.
   """
 
   vocab_size: int
   init_from: str | None
+  encoder: str | None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -138,12 +139,10 @@ class OptimizationConfig:
     seed: seeds weights, dropout and the order of the data.
     clip_grad_norm: the largest L2 norm of the gradient; None: any, or what the
       optimizer says.
-    ema_decay: what the average of the weights keeps of itself at a step; None:
-      there is no average.
-    patience: how many evaluations in a row may fail to improve the best before
-      training ends; None: any.
-    embedding_rate: what the learning rate of the embedding is multiplied by.
-    n_frozen_steps: how many steps, from the first, it stays as it is.
+    ema_decay: of the average of the weights; None: there is no average.
+    patience: evaluations in a row that may fail to improve; None: any.
+    embedding_rate, n_frozen_steps, encoder_rate, layer_decay,
+      n_frozen_layers: how parts learn, see `configurables.experiment`.
   """
 
   n_steps: int
@@ -153,6 +152,9 @@ class OptimizationConfig:
   patience: int | None
   embedding_rate: float
   n_frozen_steps: int
+  encoder_rate: float
+  layer_decay: float
+  n_frozen_layers: int
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -231,12 +233,15 @@ class Experiment:
     """
     return self.gin_state.bound()
 
-  def make_model(self, *, n_classes: int, mode: str):
+  def make_model(
+    self, *, n_classes: int, mode: str, encoder: EncoderConfig | None = None
+  ):
     """Makes the model.
 
     Args:
       n_classes: number of classes of the data set.
       mode: 'train' or 'eval'.
+      encoder: what `model.encoder` is, if the model is made of one.
 
     Returns:
       A trax layer without weights.
@@ -248,7 +253,10 @@ class Experiment:
       function = look_up_binding(_EXPERIMENT, 'model')
       try:
         return function(
-          vocab_size=self.model.vocab_size, n_classes=n_classes, mode=mode
+          vocab_size=self.model.vocab_size,
+          n_classes=n_classes,
+          mode=mode,
+          **({} if encoder is None else {'encoder': encoder}),
         )
       except UserError as error:
         # gin adds where in its own calls that was.
@@ -355,7 +363,11 @@ def resolve(config: Config) -> Experiment:
       max_length=lengths['max_length'],
       strict_pad_on_len=bucket['strict_pad_on_len'],
     ),
-    model=ModelConfig(vocab_size=own['vocab_size'], init_from=own['init_from']),
+    model=ModelConfig(
+      vocab_size=own['vocab_size'],
+      init_from=own['init_from'],
+      encoder=own['encoder'],
+    ),
     optimization=OptimizationConfig(
       n_steps=own['n_steps'],
       seed=own['seed'],
@@ -364,6 +376,9 @@ def resolve(config: Config) -> Experiment:
       patience=own['patience'],
       embedding_rate=own['embedding_rate'],
       n_frozen_steps=own['n_frozen_steps'],
+      encoder_rate=own['encoder_rate'],
+      layer_decay=own['layer_decay'],
+      n_frozen_layers=own['n_frozen_layers'],
     ),
     evaluation=EvaluationConfig(
       every_n_steps=every_n_steps,

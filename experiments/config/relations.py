@@ -22,6 +22,7 @@ _N_FOLDS = ('', 'experiments.experiment', 'n_folds')
 _FOLD = ('', 'experiments.experiment', 'fold')
 _SPLITS = ('', 'experiments.experiment', 'splits')
 _CALIBRATION = ('', 'experiments.experiment', 'calibration')
+_ENCODER = ('', 'experiments.experiment', 'encoder')
 _EMBEDDING_FILE = ('', 'experiments.experiment', 'embedding_file')
 _INIT_FROM = ('', 'experiments.experiment', 'init_from')
 _VOCAB_FILE = ('', 'trax.data.Tokenize', 'vocab_file')
@@ -132,6 +133,7 @@ def _check_vectors(bindings: Mapping[Key, Binding]) -> None:
   for key, given, unbound in (
     (_VOCAB_FILE, 'the vocabulary', 'VOCAB_FILE = None'),
     (_INIT_FROM, 'weights', 'experiment.init_from = None'),
+    (_ENCODER, 'the vocabulary', 'ENCODER = None'),
   ):
     other = bindings.get(key)
     if other and resolve_value(other.value, bindings) is not None:
@@ -141,6 +143,29 @@ def _check_vectors(bindings: Mapping[Key, Binding]) -> None:
         f'{subject_of(origin(other, bindings))} = {value}. Bind {unbound}, or '
         'leave the word vectors.'
       )
+
+
+def _check_encoder(bindings: Mapping[Key, Binding]) -> None:
+  """Refuses an encoder that no model takes, and a model without its own."""
+  model = resolve_value(bindings[_MODEL].value, bindings)
+  encoder = bindings.get(_ENCODER)
+  is_given = encoder and resolve_value(encoder.value, bindings) is not None
+  if not isinstance(model, Reference):
+    return
+  is_taken = configurables.takes_encoder(model.selector)
+  name = shorten_references(model)
+  if is_taken and not is_given:
+    source = origin(bindings[_MODEL], bindings)
+    raise UserError(
+      f'{source.place}: {name} is made of a pretrained encoder. Bind ENCODER, '
+      'the directory of one.'
+    )
+  if encoder and is_given and not is_taken:
+    source = origin(encoder, bindings)
+    raise UserError(
+      f'{source.place}: {subject_of(source)} is of no use to MODEL = {name}. '
+      'Bind MODEL = @pretrained_encoder, or leave it.'
+    )
 
 
 def _check_lengths(bindings: Mapping[Key, Binding]) -> None:
@@ -221,7 +246,10 @@ RELATIONS = (
   Relation((_N_FOLDS, _FOLD), _check_folds),
   Relation((_PATIENCE, _BEST_METRIC), _check_patience),
   Relation((_CALIBRATION, _SPLITS), _check_calibration),
-  Relation((_EMBEDDING_FILE, _VOCAB_FILE, _INIT_FROM), _check_vectors),
+  Relation(
+    (_EMBEDDING_FILE, _VOCAB_FILE, _INIT_FROM, _ENCODER), _check_vectors
+  ),
+  Relation((_MODEL, _ENCODER), _check_encoder),
   Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
 )
 

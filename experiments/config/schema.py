@@ -28,6 +28,7 @@ from experiments.config.specs import (
   MOMENTUM_TYPE,
   NOT_NEGATIVE,
   OPTIMIZER,
+  POOLING,
   POSITIVE,
   REFERENCES,
   SCHEDULE,
@@ -138,7 +139,29 @@ MACROS: Mapping[str, MacroEntry] = {
     'multiplied by; 0: it stays as it is',
   ),
   'N_FROZEN_STEPS': MacroEntry(
-    COUNT, 'how many steps, from the first, the embedding stays as it is'
+    COUNT,
+    'how many steps, from the first, the embedding, or the encoder, stays as '
+    'it is',
+  ),
+  'ENCODER': MacroEntry(
+    optional(DIRECTORY),
+    'directory of a pretrained encoder, in the layout of Hugging Face, for '
+    '`MODEL = @pretrained_encoder`; it gives the vocabulary',
+  ),
+  'ENCODER_RATE': MacroEntry(
+    NOT_NEGATIVE,
+    'what its learning rate and weight decay are multiplied by; 0: it stays '
+    'as it is',
+  ),
+  'LAYER_DECAY': MacroEntry(
+    SHARE,
+    'and those of each of its layers by this, as often as there are layers '
+    'above it',
+  ),
+  'N_FROZEN_LAYERS': MacroEntry(
+    COUNT,
+    'how many of its layers, from the first, stay as they are, and with them '
+    'its embedding',
   ),
   'DROPOUT': MacroEntry(
     FRACTION, 'share of the features of a text that training drops'
@@ -228,6 +251,10 @@ ROOTS: Mapping[str, Mapping[str, Spec]] = {
     'embedding_file': optional(DIRECTORY),
     'embedding_rate': NOT_NEGATIVE,
     'n_frozen_steps': COUNT,
+    'encoder': optional(DIRECTORY),
+    'encoder_rate': NOT_NEGATIVE,
+    'layer_decay': SHARE,
+    'n_frozen_layers': COUNT,
     'histograms': BOOLEAN,
     'projector': BOOLEAN,
   },
@@ -274,12 +301,14 @@ SET_BY_FRAMEWORK: Mapping[tuple[str, str], str] = {
   ('EvalTask', 'sample_batch'): 'it comes from DATASET',
 }
 
-# What the framework gives to every model.
+# What the framework gives to models, if they take it, and what every one takes.
 SET_FOR_MODELS: Mapping[str, str] = {
+  'encoder': 'ENCODER gives it',
   'vocab_size': 'VOCAB_SIZE gives it',
   'n_classes': 'the data set gives it',
   'mode': "it is 'train' or 'eval' as the step needs",
 }
+MODELS_TAKE = ('vocab_size', 'n_classes', 'mode')
 
 # Ranges by name of the parameter, whatever the configurable.
 PARAMETERS: Mapping[str, Spec] = {
@@ -324,6 +353,7 @@ PARAMETERS: Mapping[str, Spec] = {
   'dropout': FRACTION,
   'token_dropout': FRACTION,
   'combiner': COMBINER,
+  'pooling': optional(POOLING),
   'd_attention': WIDTH,
   'init_range': POSITIVE,
   'max_n': DEPTH,

@@ -268,6 +268,9 @@ VOCAB_TYPE = _spec(
   "'subword' or 'word'", lambda value: value in ('subword', 'word')
 )
 COMBINER = _spec("'mean' or 'sqrtn'", lambda value: value in ('mean', 'sqrtn'))
+POOLING = _spec(
+  "'first', 'mean' or 'max'", lambda value: value in ('first', 'mean', 'max')
+)
 CALIBRATION = _spec("'temperature'", lambda value: value == 'temperature')
 DIRECTION = _spec(
   "'maximize' or 'minimize'", lambda value: value in ('maximize', 'minimize')

@@ -6,10 +6,12 @@ code knows: so it is run once, on shapes alone, and gin is asked what it gave.
 """
 
 import contextlib
+import inspect
 import sys
 from collections.abc import Collection, Iterator, Mapping
 
 from experiments.config.gin_state import GinState, instance, look_up_binding
+from experiments.models import encoder_config
 
 _TRAIN_TASK = 'trax.supervised.training.TrainTask'
 _EVAL_TASK = 'trax.supervised.training.EvalTask'
@@ -51,8 +53,13 @@ def find_taken(text: str) -> Taken:
       instance(schedule)(1)
     make_model = look_up_binding(_EXPERIMENT, 'model')
     vocab_size = look_up_binding(_EXPERIMENT, 'vocab_size')
+    # Which one changes nothing of what is left to gin.
+    is_encoder = 'encoder' in inspect.signature(make_model).parameters
+    encoder = {'encoder': encoder_config.SMALL} if is_encoder else {}
     for mode in ('train', 'eval'):
-      model = make_model(vocab_size=vocab_size, n_classes=_N_CLASSES, mode=mode)
+      model = make_model(
+        vocab_size=vocab_size, n_classes=_N_CLASSES, mode=mode, **encoder
+      )
 
       def run(ids, key, model=model):
         weights, state = model.init(shapes.signature(ids), key)

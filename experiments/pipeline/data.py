@@ -12,7 +12,6 @@ from experiments.config.experiment import (
   DataConfig,
   Experiment,
   FoldConfig,
-  TextConfig,
 )
 from experiments.datasets import (
   file_import,
@@ -23,11 +22,13 @@ from experiments.datasets import (
 from experiments.datasets import source as datasets
 from experiments.datasets.file_survey import ImportOptions
 from experiments.foundation import data_paths
-from experiments.foundation.errors import UserError
-from experiments.pipeline import missing_classes
-from experiments.rundir import run_dir
-from experiments.text import tokenization, word_vectors
-from experiments.text.vocabulary_files import read_vocabulary
+from experiments.models.encoder_config import EncoderConfig
+from experiments.pipeline import (
+  missing_classes,
+  pretrained_encoder,
+  vocabularies,
+)
+from experiments.text import tokenization
 from experiments.text.word_vectors import WordVectors
 from experiments.training.context import Keep, keep_nothing
 
@@ -58,6 +59,7 @@ class Data(NamedTuple):
     validation_digests: S16 [n], of those of `validation`.
     held_out: what `test` is where a fold of the train split takes its place.
     vectors: the word vectors that the vocabulary is of, if it is.
+    encoder: the pretrained encoder that it is of, if it is.
   """
 
   source: datasets.Source
@@ -69,6 +71,7 @@ class Data(NamedTuple):
   validation_digests: np.ndarray
   held_out: HeldOut | None = None
   vectors: WordVectors | None = None
+  encoder: EncoderConfig | None = None
 
   @property
   def splits(self) -> dict[str, str]:
@@ -116,18 +119,26 @@ def open_data(
     ('source', experiment.data, cache_dir),
     lambda: open_source(experiment.data, cache_dir=cache_dir),
   )
-  vectors = None
+  vectors = encoder = None
   if vocabulary is None:
+    encoder = keep(
+      ('encoder', experiment.model.encoder),
+      lambda: pretrained_encoder.read_config(experiment),
+    )
     vocab_size = experiment.model.vocab_size
     vectors = keep(
       ('vectors', text.embedding_file, cache_dir),
-      lambda: open_vectors(text, cache_dir=cache_dir),
+      lambda: vocabularies.open_vectors(text, cache_dir=cache_dir),
     )
     vocabulary = keep(
-      ('vocabulary', source.fingerprint, text, vocab_size, cache_dir),
-      lambda: open_vocabulary(
+      (
+        *('vocabulary', source.fingerprint, text, vocab_size, cache_dir),
+        experiment.model.encoder,
+      ),
+      lambda: vocabularies.open_vocabulary(
         text,
         source=source,
+        encoder=experiment.model.encoder,
         vectors=vectors,
         vocab_size=vocab_size,
         cache_dir=cache_dir,
@@ -140,24 +151,7 @@ def open_data(
     ),
     lambda: _tokenize(source, vocabulary, experiment, cache_dir),
   )
-  return data._replace(vectors=vectors)
-
-
-def run_vocabulary(
-  experiment: Experiment, directory: run_dir.RunDir
-) -> tokenization.Vocabulary:
-  """Reads the vocabulary of a run directory.
-
-  Args:
-    experiment: of the run.
-    directory: of the run.
-
-  Raises:
-    UserError: it cannot be read.
-  """
-  return read_vocabulary(
-    directory.vocabulary, lower_case=experiment.text.lower_case
-  )
+  return data._replace(vectors=vectors, encoder=encoder)
 
 
 def source_arguments(config: DataConfig) -> dict:
@@ -253,79 +247,6 @@ def _import_files(
     splits=config.splits,
     text_separator=config.text_separator,
   )
-
-
-def open_vectors(
-  config: TextConfig, *, cache_dir: pathlib.Path
-) -> WordVectors | None:
-  """Opens the word vectors of an experiment, if it has any.
-
-  Args:
-    config: which.
-    cache_dir: where what was read of them is kept.
-
-  Raises:
-    UserError: they cannot be read.
-  """
-  if config.embedding_file is None:
-    return None
-  return word_vectors.open_vectors(
-    pathlib.Path(config.embedding_file), cache_dir
-  )
-
-
-def open_vocabulary(
-  config: TextConfig,
-  *,
-  source: datasets.Source,
-  vectors: WordVectors | None,
-  vocab_size: int,
-  cache_dir: pathlib.Path,
-) -> tokenization.Vocabulary:
-  """Opens a vocabulary, or builds it.
-
-  Args:
-    config: which.
-    source: the data set, from whose train split one is built.
-    vectors: of its words or pieces; None: there are none.
-    vocab_size: the rows of the embedding.
-    cache_dir: where a built one is kept.
-
-  Raises:
-    UserError: it cannot be loaded, is of another kind than VOCAB_TYPE, or has
-      more pieces than the embedding has rows.
-  """
-  if vectors and vectors.tokenizer:
-    vocabulary = read_vocabulary(
-      vectors.tokenizer, lower_case=config.lower_case
-    )
-  elif config.vocab_file is None:
-    return tokenization.build_vocabulary(
-      source=source,
-      vocab_size=vocab_size,
-      vocab_type=config.vocab_type,
-      lower_case=config.lower_case,
-      vectors=vectors,
-      cache_dir=cache_dir,
-    )
-  else:
-    vocabulary = tokenization.load_vocabulary(
-      vocab_file=config.vocab_file,
-      vocab_dir=config.vocab_dir,
-      lower_case=config.lower_case,
-    )
-  if config.vocab_type == 'word' and vocabulary.kind != 'word':
-    raise UserError(
-      f'VOCAB_TYPE is {config.vocab_type!r}, but {vocabulary.path} is a '
-      f'{vocabulary.kind} vocabulary. Bind VOCAB_FILE = None to build one of '
-      "words, or leave VOCAB_TYPE = 'subword'."
-    )
-  if vocabulary.size > vocab_size:
-    raise UserError(
-      f'{vocabulary.path} has {vocabulary.size} pieces, the embedding has '
-      f'{vocab_size} rows. Bind VOCAB_SIZE = {vocabulary.size} or more.'
-    )
-  return vocabulary
 
 
 def cut(

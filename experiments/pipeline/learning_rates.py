@@ -37,7 +37,7 @@ def measure_losses(
   from experiments.training import rate_range
 
   data = open_data(experiment, cache_dir=cache_dir)
-  models = Models(experiment, n_classes=data.n_classes)
+  models = Models(experiment, n_classes=data.n_classes, encoder=data.encoder)
   start = warm_start.load(
     experiment, data=data, models=models, trust=trust_init_from
   )

@@ -214,6 +214,7 @@ def open_checkpoints(
       config_text=experiment.config.text,
       vocabulary=data.vocabulary.fingerprint,
       labels=data.source.label_names,
+      encoder=data.encoder,
     ),
     run_identity.DATA: data.source.fingerprint,
   }

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from experiments.backend import layer_weights
 from experiments.config.experiment import BucketConfig, Experiment
+from experiments.models.encoder_config import EncoderConfig
 from experiments.training.context import Keep, keep_nothing
 
 
@@ -17,6 +19,7 @@ class Models:
     experiment: Experiment,
     *,
     n_classes: int,
+    encoder: EncoderConfig | None = None,
     keep: Keep = keep_nothing,
   ):
     """Makes nothing yet.
@@ -24,10 +27,12 @@ class Models:
     Args:
       experiment: what to make.
       n_classes: number of classes of the data set.
+      encoder: what the models are made of, if it is a pretrained encoder.
       keep: gives what an earlier run has made.
     """
     self._experiment = experiment
     self._n_classes = n_classes
+    self._encoder = encoder
     self._keep = keep
 
   @functools.cached_property
@@ -37,12 +42,17 @@ class Models:
     Raises:
       UserError: its parameters do not go together.
     """
-    return self._experiment.make_model(n_classes=self._n_classes, mode='train')
+    return self._make('train')
 
   @functools.cached_property
   def eval(self):
     """The trax layer in evaluation mode; as `train`."""
-    return self._experiment.make_model(n_classes=self._n_classes, mode='eval')
+    return self._make('eval')
+
+  def _make(self, mode: str):
+    return self._experiment.make_model(
+      n_classes=self._n_classes, mode=mode, encoder=self._encoder
+    )
 
   def signatures(self, mode: str) -> tuple[Any, Any]:
     """Returns shapes and dtypes of the weights and of the state of a model.
@@ -62,6 +72,12 @@ class Models:
         )
 
     return self._keep(('signatures', mode, self._n_classes), find)
+
+  def weight_shapes(self) -> dict[str, tuple[int, ...]]:
+    """Returns the shapes of the weights by name, in the order of the tree."""
+    weights, _ = self.signatures('train')
+    leaves = layer_weights.name_leaves(self.train, weights)
+    return {name: leaf.shape for name, leaf in leaves.items()}
 
 
 def empty_batch(

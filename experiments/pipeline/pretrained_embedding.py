@@ -1,4 +1,4 @@
-"""What a model's embedding starts from, and the rates of what is learned."""
+"""What a model's embedding starts from: word vectors."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from experiments.pipeline.models import Models
 from experiments.rundir.run_record import EmbeddingRecord
 from experiments.text.vocabulary import Vocabulary
 from experiments.text.word_vectors import WordVectors
-from experiments.training.update import Rate, Start
+from experiments.training.update import Start
 
 
 def start_of(
@@ -38,7 +38,7 @@ def start_of(
   if vectors is None:
     return None
   vocab_size = experiment.model.vocab_size
-  shapes = _shapes(models)
+  shapes = models.weight_shapes()
   names = layer_weights.find_token_rows(shapes, vocab_size)
   places = [
     place
@@ -111,37 +111,3 @@ def describe(data: Data) -> EmbeddingRecord | None:
       'missing': list(coverage.missing),
     },
   }
-
-
-def rates_of(experiment: Experiment, models: Models) -> list[Rate]:
-  """Returns how much of each update the arrays of weights of a model take.
-
-  Args:
-    experiment: what will be trained.
-    models: its models.
-
-  Returns:
-    The rates, in the order of the tree; []: all take each as it is.
-
-  Raises:
-    UserError: the model has no embedding, and there is a rate for it.
-  """
-  optimization = experiment.optimization
-  rate = Rate(optimization.embedding_rate, optimization.n_frozen_steps)
-  if rate == Rate():
-    return []
-  shapes = _shapes(models)
-  found = layer_weights.find_token_rows(shapes, experiment.model.vocab_size)
-  if not found:
-    raise UserError(
-      'EMBEDDING_RATE and N_FROZEN_STEPS are of an embedding, and MODEL has '
-      'none. Leave them at 1.0 and 0.'
-    )
-  return [rate if name in found else Rate() for name in shapes]
-
-
-def _shapes(models: Models) -> dict[str, tuple[int, ...]]:
-  """Returns the shapes of the weights by name, in the order of the tree."""
-  weights, _ = models.signatures('train')
-  leaves = layer_weights.name_leaves(models.train, weights)
-  return {name: leaf.shape for name, leaf in leaves.items()}

@@ -271,12 +271,11 @@ def evaluate_run(
       predictions=directory.predictions_of(split),
     )
     measured['validation_metrics'] = outcome.evaluation.to_dict()
-  if experiment.run.projector:
+  if experiment.run.projector and not experiment.model.encoder:
     _write_projector(experiment, directory, data, classifier, keep)
   _write_events(directory, data.splits['test'], evaluation, step)
-  values = {
-    f'exact/{name}': value for name, value in evaluation.scalars().items()
-  }
+  scalars = evaluation.scalars().items()
+  values = {f'exact/{name}': value for name, value in scalars}
   kept_records = [
     record
     for record in metric_log.read_records(directory.metrics)
@@ -373,13 +372,11 @@ def _write_projector(
   classifier: inference.Classifier,
   keep: Keep,
 ) -> None:
-  """Writes the embeddings for TensorBoard, with how common tokens are."""
+  """Writes embeddings for TensorBoard; of an encoder, ids are not rows."""
   projector.write_projector(
     directory.projector,
     embeddings=projector.token_embeddings(
-      classifier.model,
-      classifier.weights,
-      experiment.model.vocab_size,
+      classifier.model, classifier.weights, experiment.model.vocab_size
     ),
     tokens=keep(
       ('token_table', data.source.fingerprint, data.vocabulary.identity),

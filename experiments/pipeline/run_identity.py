@@ -11,16 +11,22 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from experiments.config.config_differences import find_differences
+from experiments.models.encoder_config import EncoderConfig
 from experiments.pipeline import more_steps
 from experiments.rundir.checkpoints import Checkpoint, ForeignError
 
 CONFIG, VOCABULARY, LABELS, DATA = 'config', 'vocabulary', 'labels', 'data'
+ENCODER = 'encoder'
 # Where things are may change; the vocabulary is the run directory's own copy.
 _PLACES = ('DATA_DIR', 'TFDS.data_dir', 'VOCAB_DIR', 'Tokenize.vocab_dir')
 
 
 def identity(
-  *, config_text: str, vocabulary: str, labels: Sequence[str]
+  *,
+  config_text: str,
+  vocabulary: str,
+  labels: Sequence[str],
+  encoder: EncoderConfig | None = None,
 ) -> Mapping[str, str]:
   """Returns what a checkpoint is of, by name.
 
@@ -28,12 +34,14 @@ def identity(
     config_text: gin.
     vocabulary: SHA-256 of the vocabulary's file.
     labels: the classes by name, in the order of the model's outputs.
+    encoder: what the pretrained encoder is, if there is one.
   """
   text = json.dumps(list(labels)).encode()
   return {
     CONFIG: config_text,
     VOCABULARY: vocabulary,
     LABELS: hashlib.sha256(text).hexdigest(),
+    **({} if encoder is None else {ENCODER: repr(encoder)}),
   }
 
 

@@ -16,9 +16,11 @@ from experiments.foundation import cache
 from experiments.foundation.errors import EndOfRun, UserError
 from experiments.foundation.signals import Interrupted, StopSignal
 from experiments.pipeline import (
+  learned_parts,
   loops,
   more_steps,
   pretrained_embedding,
+  pretrained_encoder,
   run_config,
   run_evaluation,
   saved_model,
@@ -68,10 +70,15 @@ def train(
   cache_dir = cache.cache_dir()
   jax_setup.start_jax(cache_dir=cache_dir, n_threads=directory.n_threads)
   data = open_data(experiment, cache_dir=cache_dir, keep=context.keep)
-  models = Models(experiment, n_classes=data.n_classes, keep=context.keep)
+  models = Models(
+    experiment,
+    n_classes=data.n_classes,
+    encoder=data.encoder,
+    keep=context.keep,
+  )
   _check_model(models)
   loops.check_best_metric(experiment, data)
-  rates = pretrained_embedding.rates_of(experiment, models)
+  rates = learned_parts.find_rates(experiment, models, data.encoder)
   start = None
   if not more_steps.usable_steps(directory, experiment):
     start = warm_start.load(
@@ -241,6 +248,7 @@ def _start_run(
   more_steps.prepare(directory, experiment)
   # First, so that a directory with a config has all that the config needs.
   directory.store_vocabulary(data.vocabulary.path)
+  pretrained_encoder.store(directory, data.encoder)
   directory.write_run(
     status=run_dir.RUNNING,
     overrides=dict(experiment.config.overrides),

@@ -10,9 +10,9 @@ from experiments.backend import jax_setup
 from experiments.config.experiment import Experiment
 from experiments.evaluation import inference
 from experiments.foundation.errors import UserError
-from experiments.pipeline import run_answers, run_identity
-from experiments.pipeline.data import run_vocabulary
+from experiments.pipeline import pretrained_encoder, run_answers, run_identity
 from experiments.pipeline.models import Models
+from experiments.pipeline.vocabularies import run_vocabulary
 from experiments.rundir import checkpoints, run_dir
 from experiments.text import tokenization
 from experiments.training import loop_state
@@ -151,15 +151,22 @@ def load_classifier(
   """
   labels = directory.read_labels()
   n_classes = len(labels)
+  encoder = pretrained_encoder.load(directory)
   saved = load(
     directory,
     run_identity.identity(
       config_text=directory.config.read_text(encoding='utf-8-sig'),
       vocabulary=vocabulary.fingerprint,
       labels=labels,
+      encoder=encoder,
     ),
   )
-  models = models or Models(experiment, n_classes=n_classes, keep=keep)
+  models = models or Models(
+    experiment,
+    n_classes=n_classes,
+    encoder=encoder,
+    keep=keep,
+  )
   weights, state = map(
     fill, models.signatures('eval'), (saved.weights, saved.state)
   )

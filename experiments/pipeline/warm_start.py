@@ -5,7 +5,11 @@ import pathlib
 
 from experiments.config.experiment import Experiment
 from experiments.foundation.errors import UserError
-from experiments.pipeline import pretrained_embedding, saved_model
+from experiments.pipeline import (
+  pretrained_embedding,
+  pretrained_encoder,
+  saved_model,
+)
 from experiments.pipeline.data import Data
 from experiments.pipeline.models import Models
 from experiments.rundir import run_dir
@@ -32,6 +36,8 @@ def load(
   """
   path = experiment.model.init_from
   if path is None:
+    if data.encoder is not None:
+      return pretrained_encoder.start_of(experiment, data.encoder)
     return pretrained_embedding.start_of(experiment, data=data, models=models)
   where = f'experiment.init_from = {path!r}'
   if os.path.isdir(path):

@@ -58,7 +58,7 @@ VOCABULARIES = {
 # The names of files, by directory.
 _EVENTS = re.compile(r'.*tfevents.*|\.rewrite\.tmp')
 _IN_ROOT = re.compile(
-  r'config\.gin|run\.json|calibration\.json|metrics\.jsonl|'
+  r'config\.gin|run\.json|calibration\.json|encoder\.json|metrics\.jsonl|'
   r'vocabulary\.[a-z.]+|model\.pkl\.gz|model\.weights\.npy\.gz|'
   rf'\.lock|log\.txt|{_EVENTS.pattern}'
 )
@@ -94,6 +94,8 @@ class RunDir:
     self.config = self.root.file('config.gin')
     self.run = self.root.file('run.json')
     self.calibration = self.root.file('calibration.json')
+    # What a pretrained encoder is that the model is made of.
+    self.encoder = self.root.file('encoder.json')
     self.metrics = self.root.file('metrics.jsonl')
     self.checkpoints = self.root.directory('checkpoints')
     self.model = self.root.file('model.pkl.gz')
@@ -162,6 +164,7 @@ class RunDir:
       self.lock.name,
       *VOCABULARIES.values(),
       _SUBWORDS,
+      self.encoder.name,
       self.run.name,
       self.log.name,
     }

@@ -20,7 +20,11 @@ from experiments.commands import predict as predict_command
 from experiments.commands import questions
 from experiments.datasets import bbc_news_corpus
 from experiments.foundation import plain_text
-from experiments.pipeline import data, run_config, saved_model
+from experiments.pipeline import (
+  run_config,
+  saved_model,
+  vocabularies,
+)
 from experiments.rundir import run_dir
 from tests.commands import test_questions
 
@@ -219,7 +223,7 @@ def ask(trained):
   """Answers lines as the launcher does, in this process."""
   directory = run_dir.RunDir(trained[0])
   experiment = run_config.load_experiment(directory)
-  vocabulary = data.run_vocabulary(experiment, directory)
+  vocabulary = vocabularies.run_vocabulary(experiment, directory)
   classifier, step = saved_model.load_classifier(
     experiment, directory, vocabulary=vocabulary
   )

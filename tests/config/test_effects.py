@@ -21,6 +21,7 @@ from experiments.config import (
   schema,
 )
 from experiments.foundation.errors import UserError
+from experiments.models import encoder_config
 from tests.fixtures.config_cases import ROOT
 
 BASE = str(ROOT / 'gin' / 'bbc_news.gin')
@@ -28,6 +29,7 @@ BASE = str(ROOT / 'gin' / 'bbc_news.gin')
 VALUES = (
   *('True', 'False', 'None', '0.25', '0.5', '1.5', '2', '3', '1', '7', '40'),
   *('0', '0.001', '1e-9', '100', '(2, 3)', '(4,)', "'sqrtn'", "'mean'"),
+  "'max'",
   *("'constant * decay_every'", "'constant * cosine_decay'"),
   *("'two_constants'", "'linear_warmup * constant'", "'rsqrt_decay'"),
   *(
@@ -73,6 +75,8 @@ def of_part(role: str, selector: str) -> list[str]:
   if role == 'model':
     known = configurables.signature(selector).defaults
     flags += [f'{short}.{k} = {v}' for k, v in SMALL.items() if k in known]
+    if configurables.takes_encoder(selector):
+      flags.append("ENCODER = 'any'")
   return flags
 
 
@@ -135,7 +139,8 @@ def outcome(role: str, made: experiment.Experiment) -> str:
       )
     return digest([weights, slots])
   if role == 'model':
-    model = made.make_model(n_classes=3, mode='train')
+    encoder = encoder_config.SMALL if made.model.encoder else None
+    model = made.make_model(n_classes=3, mode='train', encoder=encoder)
     ids = np.zeros((2, 12), np.int32)
     ids[0, :9] = [3, 1, 4, 1, 5, 9, 2, 6, 5]
     ids[1, :4] = [2, 7, 1, 8]
@@ -194,7 +199,7 @@ def roles() -> dict[str, list[str]]:
       found['optimizer'].append(selector)
     elif '.lr_schedules.' in selector or '.schedules.' in selector:
       found['schedule'].append(selector)
-    elif set(schema.SET_FOR_MODELS) <= set(known):
+    elif set(schema.MODELS_TAKE) <= set(known):
       found['model'].append(selector)
     elif selector.startswith(('trax.layers.', 'experiments.losses.')):
       # Of what may have the role, a config takes what computes one number.

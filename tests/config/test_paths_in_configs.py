@@ -25,6 +25,8 @@ def _places(tmp_path, monkeypatch):
 
 
 def check(*flags, gin_file=BASE):
+  if 'encoder' in str(flags).lower():
+    flags = (*flags, 'MODEL = @pretrained_encoder')
   if 'embedding_file' in str(flags).lower():
     flags = (*flags, 'VOCAB_FILE = None')
   return gin_config.check(gin_config.parse([gin_file], flags))
@@ -41,7 +43,8 @@ def value(config, name):
 
 def test_finds_them():
   assert set(MACROS) == {
-    *('DATASET', 'DATA_DIR', 'EMBEDDING_FILE', 'VOCAB_DIR', 'VOCAB_FILE')
+    *('DATASET', 'DATA_DIR', 'EMBEDDING_FILE', 'ENCODER', 'VOCAB_DIR'),
+    'VOCAB_FILE',
   }
   assert 'experiments.experiment.init_from' in PARAMETERS
 

@@ -20,6 +20,7 @@ TAKEN = {
   'max_embedding': HEAD,
   'mean_embedding': HEAD,
   'ngram_embedding': HEAD,
+  'pretrained_encoder': HEAD,
   'transformer_classifier': HEAD | NORM,
   'TransformerEncoder': NORM,
   'ConfigurableTransformerEncoder': NORM,
@@ -44,6 +45,7 @@ def flags(model):
     'VOCAB_SIZE = 20',
     f'MODEL = @{model}',
     *(f'{model}.{k} = {v}' for k, v in SMALL.items() if k in known),
+    *(["ENCODER = 'any'"] if configurables.takes_encoder(selector) else []),
   ]
 
 
@@ -60,8 +62,7 @@ def models():
     if configurables.function_of(selector).__module__.startswith(
       ('experiments.', 'trax.')
     )
-    and {*schema.SET_FOR_MODELS}
-    <= {*configurables.signature(selector).defaults}
+    and {*schema.MODELS_TAKE} <= {*configurables.signature(selector).defaults}
   ]
 
 

@@ -37,6 +37,7 @@ from experiments.foundation.regular_files import (
   open_regular,
   read_regular,
 )
+from experiments.models import encoder_directory
 from experiments.rundir import run_dir
 from experiments.sweeps import sweep_yaml
 from experiments.text import word_vectors
@@ -143,6 +144,16 @@ def _by_vectors(name):
     plant(tmp_path / name)
     asked = name.replace('.words', '.npy')
     word_vectors.open_vectors(tmp_path / asked, tmp_path / 'cache')
+
+  return reach
+
+
+def _by_encoder(name):
+  def reach(tmp_path, plant):
+    (tmp_path / 'config.json').write_text('{}')
+    (tmp_path / name).unlink(missing_ok=True)
+    plant(tmp_path / name)
+    encoder_directory.read_config(tmp_path)
 
   return reach
 
@@ -266,6 +277,8 @@ REACH = {
   'datasets/file_rows:_read_folders': [_by_folders],
   'datasets/records:_read_tf_records': [_by_record_file],
   'datasets/source:_fingerprint': [_by_prepared],
+  'models/encoder_directory:_read_json': [_by_encoder('config.json')],
+  'models/encoder_directory:_read_markers': [_by_encoder('tokenizer.json')],
   'rundir/run_dir:RunDir.store_vocabulary': [_by_vocabulary_of_run],
   'sweeps/sweep_yaml:load': [_by_yaml],
   'foundation/safetensors_file:read_tensors': [_by_vectors('a.safetensors')],
@@ -401,6 +414,7 @@ foundation/files os.open(path)
 foundation/terminal os.open(os.devnull)
 foundation/terminal os.open(os.devnull)
 pipeline/more_steps directory.config.read_text
+pipeline/pretrained_encoder directory.encoder.read_bytes
 pipeline/results file.read_text
 pipeline/run_config directory.config.read_text
 pipeline/run_evaluation directory.report.file('predictions.md').read_text
@@ -431,7 +445,15 @@ _WAYS = re.compile(
   r'.*\.(ZipFile|TarFile|GzipFile|ParquetFile|read_schema|read_table|fromfile|'
   r'memmap|load|loadtxt|memory_map|OSFile|read_csv|read_json)|linecache\..*'
 )
-_NO_FILES = ('json', 'yaml', 'warm_start', 'saved_model', 'sweep_yaml', 'self')
+_NO_FILES = (
+  'json',
+  'yaml',
+  'pretrained_encoder',
+  'warm_start',
+  'saved_model',
+  'sweep_yaml',
+  'self',
+)
 
 
 def _is_written(call):

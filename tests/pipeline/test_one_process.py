@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from experiments.config import experiment, gin_config
-from experiments.pipeline import data, prediction, run_config, runs, saved_model
+from experiments.pipeline import (
+  prediction,
+  run_config,
+  runs,
+  saved_model,
+  vocabularies,
+)
 from experiments.rundir import run_dir
 from experiments.training.context import Cache, RunContext
 from experiments.training.structure import structure
@@ -109,7 +115,7 @@ def classify(loaded):
 def load(path):
   directory = run_dir.RunDir(path)
   resolved = run_config.load_experiment(directory)
-  vocabulary = data.run_vocabulary(resolved, directory)
+  vocabulary = vocabularies.run_vocabulary(resolved, directory)
   classifier, _ = saved_model.load_classifier(
     resolved, directory, vocabulary=vocabulary
   )

@@ -17,6 +17,7 @@ from experiments.config import configurables, experiment, gin_config, schema
 from experiments.foundation.errors import UserError
 from experiments.pipeline import runs
 from experiments.training.context import RunContext
+from tests.fixtures.live_launcher import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +28,11 @@ QUICK = (
   'N_EVAL_BATCHES = 1',
 )
 BEST = "experiment.best_metric = 'metrics/CrossEntropyLoss'"
+ENCODER = (
+  f"ENCODER = '{ROOT}/tests/fixtures/encoders/bert'",
+  'MAX_LENGTH = 20',
+  'TRUNCATE = True',
+)
 # A second value of each, and what both runs bind besides.
 SECOND: dict[str, tuple[str, tuple[str, ...]]] = {
   'TFDS.dataset_name': ("'bbc_new'", ()),
@@ -82,6 +88,13 @@ SECOND: dict[str, tuple[str, tuple[str, ...]]] = {
   'experiment.embedding_file': ("'nowhere.txt'", ()),
   'experiment.embedding_rate': ('0.5', ()),
   'experiment.n_frozen_steps': ('2', ()),
+  'experiment.encoder': (
+    "'nowhere'",
+    ('MODEL = @pretrained_encoder', *ENCODER),
+  ),
+  'experiment.encoder_rate': ('0.5', ()),
+  'experiment.layer_decay': ('0.5', ()),
+  'experiment.n_frozen_layers': ('1', ()),
   'experiment.histograms': ('True', ()),
   'experiment.projector': ('False', ()),
   'TrainTask.optimizer': ('@SGD', ()),

@@ -12,7 +12,12 @@ import pytest
 
 from experiments.config import configurables
 from experiments.foundation.errors import UserError
-from experiments.pipeline import data, run_config, run_identity, saved_model
+from experiments.pipeline import (
+  run_config,
+  run_identity,
+  saved_model,
+  vocabularies,
+)
 from experiments.rundir import run_dir
 from experiments.rundir.checkpoints import Checkpoint, ForeignError
 
@@ -112,7 +117,7 @@ def run(trained, tmp_path):
 def load(run):
   experiment = run_config.load_experiment(run)
   saved_model.load_classifier(
-    experiment, run, vocabulary=data.run_vocabulary(experiment, run)
+    experiment, run, vocabulary=vocabularies.run_vocabulary(experiment, run)
   )
 
 

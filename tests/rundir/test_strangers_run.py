@@ -200,6 +200,7 @@ def test_the_names_are_all_that_a_run_has(trained, launcher):
 
 OPTIONAL = {
   'calibration.json',
+  'encoder.json',
   'evaluations',
   'log.txt',
   'vocabulary.words',
