@@ -19,7 +19,6 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from experiments.backend import tensorflow_start
 from experiments.datasets import example_rows, file_rows, storage
 from experiments.datasets.file_layout import Layout, find_layout
 from experiments.datasets.file_rows import Row
@@ -352,7 +351,6 @@ def _write_metadata(
   directory: pathlib.Path,
 ) -> None:
   """Describes the files by TFDS's own means."""
-  tensorflow_start.import_tensorflow()
   import tensorflow_datasets as tfds
 
   features: dict[str, Any] = {

@@ -14,6 +14,7 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING
 
+from experiments.backend import tensorflow_start
 from experiments.datasets import features, nearby_files, storage
 from experiments.foundation import files
 from experiments.foundation.errors import UserError
@@ -122,6 +123,8 @@ def prepare(name: str, data_dir: pathlib.Path) -> None:
     if is_prepared(builder):
       return
     logging.info('Preparing %s in %s', name, data_dir)
+    # TFDS writes by it, and it would say at length that it is there.
+    tensorflow_start.import_tensorflow()
     if base_name == _BBC_NEWS:
       # Left by a process that was killed: nobody else writes here now.
       for unfinished in (data_dir / base_name).glob('incomplete.*'):

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.backend import tensorflow_start
 from experiments.config.experiment import (
   DataConfig,
   Experiment,
@@ -180,7 +179,6 @@ def open_source(
   known = _identify(config)
   source = known_datasets.recall(known, cache_dir)
   if source is None:
-    tensorflow_start.import_tensorflow()
     if data_paths.is_data_path(config.name):
       source = _import_files(config, cache_dir)
     else:
@@ -207,7 +205,6 @@ def find_source(
   source = known_datasets.recall(_identify(config), cache_dir)
   if source is not None:
     return source
-  tensorflow_start.import_tensorflow()
   if data_paths.is_data_path(config.name):
     return _import_files(config, aside)
   return datasets.find_source(**source_arguments(config))

@@ -55,14 +55,21 @@ def test_a_mistake_that_takes_the_registry_loads_no_tensorflow(launcher):
   assert not names & {'tensorflow', 'tensorflow_datasets'}
 
 
-@pytest.mark.slow
-def test_a_run_on_known_data_loads_no_tensorflow(launcher):
+@pytest.mark.parametrize(
+  ('binding', 'heavy'),
+  [
+    ('N_STEPS=12', {'tensorflow', 'tensorflow_datasets'}),
+    # Opened by TFDS, and read.
+    ("SPLITS=('train[:60%]', 'test')", {'tensorflow'}),
+  ],
+)
+def test_a_run_on_prepared_data_loads_no_tensorflow(launcher, binding, heavy):
   launcher.trained()
   names, status = loaded(
-    launcher, '--gin_file=tiny.gin', '--gin_bindings=N_STEPS=12'
+    launcher, '--gin_file=tiny.gin', f'--gin_bindings={binding}'
   )
   assert status == 0
-  assert not names & {'tensorflow', 'tensorflow_datasets'}
+  assert not names & heavy
 
 
 @pytest.mark.slow
