@@ -129,19 +129,30 @@ def _check_vectors(bindings: Mapping[Key, Binding]) -> None:
   vectors = bindings.get(_EMBEDDING_FILE)
   if not vectors or resolve_value(vectors.value, bindings) is None:
     return
-  source = origin(vectors, bindings)
-  for key, given, unbound in (
+  _refuse_both(
+    vectors,
+    bindings,
     (_VOCAB_FILE, 'the vocabulary', 'VOCAB_FILE = None'),
     (_INIT_FROM, 'weights', 'experiment.init_from = None'),
     (_ENCODER, 'the vocabulary', 'ENCODER = None'),
-  ):
+  )
+
+
+def _refuse_both(
+  binding: Binding,
+  bindings: Mapping[Key, Binding],
+  *others: tuple[Key, str, str],
+) -> None:
+  """Refuses what gives the same as a binding; with what to bind instead."""
+  source = origin(binding, bindings)
+  for key, given, unbound in others:
     other = bindings.get(key)
     if other and resolve_value(other.value, bindings) is not None:
       value = shorten(resolve_value(other.value, bindings))
       raise UserError(
         f'{source.place}: {subject_of(source)} gives {given}, and so does '
         f'{subject_of(origin(other, bindings))} = {value}. Bind {unbound}, or '
-        'leave the word vectors.'
+        f'leave {source.parameter or source.selector}.'
       )
 
 
@@ -165,6 +176,10 @@ def _check_encoder(bindings: Mapping[Key, Binding]) -> None:
     raise UserError(
       f'{source.place}: {subject_of(source)} is of no use to MODEL = {name}. '
       'Bind MODEL = @pretrained_encoder, or leave it.'
+    )
+  if encoder and is_given:
+    _refuse_both(
+      encoder, bindings, (_VOCAB_FILE, 'the vocabulary', 'VOCAB_FILE = None')
     )
 
 
@@ -249,7 +264,7 @@ RELATIONS = (
   Relation(
     (_EMBEDDING_FILE, _VOCAB_FILE, _INIT_FROM, _ENCODER), _check_vectors
   ),
-  Relation((_MODEL, _ENCODER), _check_encoder),
+  Relation((_MODEL, _ENCODER, _VOCAB_FILE), _check_encoder),
   Relation((_MIN_LENGTH, _MAX_LENGTH), _check_lengths),
 )
 

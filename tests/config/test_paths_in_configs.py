@@ -26,7 +26,7 @@ def _places(tmp_path, monkeypatch):
 
 def check(*flags, gin_file=BASE):
   if 'encoder' in str(flags).lower():
-    flags = (*flags, 'MODEL = @pretrained_encoder')
+    flags = (*flags, 'MODEL = @pretrained_encoder', 'VOCAB_FILE = None')
   if 'embedding_file' in str(flags).lower():
     flags = (*flags, 'VOCAB_FILE = None')
   return gin_config.check(gin_config.parse([gin_file], flags))

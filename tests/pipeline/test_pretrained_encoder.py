@@ -153,6 +153,10 @@ BAD = {
     ("pretrained_encoder.pooling = 'last'",),
     "pooling must be 'first', 'mean' or 'max'",
   ),
+  'a vocabulary besides': (
+    ("VOCAB_FILE = 'a.words'",),
+    r"ENCODER gives the vocabulary, and so does macro VOCAB_FILE = 'a\.words'",
+  ),
   'vectors besides': (
     ("EMBEDDING_FILE = 'a.txt'",),
     'EMBEDDING_FILE gives the vocabulary, and so does macro ENCODER',
