@@ -89,7 +89,7 @@ def evaluate(
     allow_import: as --allow_import.
 
   Raises:
-    UserError: it is none, or the data cannot be had or hold other classes.
+    UserError: it is none, or the data cannot be loaded or hold other classes.
   """
   return asked_evaluation.evaluate(
     pathlib.Path(path_of('output_dir', output_dir)),

@@ -67,7 +67,7 @@ def check_class(
     cache_dir: of what is known of data sets, which are made if need be.
 
   Raises:
-    UserError: one has not, or its data cannot be had.
+    UserError: one has not, or its data cannot be loaded.
   """
   objectives = [settings.objective, settings.second_objective or '']
   objectives = [name for name in objectives if metric_names.class_of(name)]
